@@ -1,0 +1,85 @@
+package nsenter
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"brig/libcontainer/fault"
+)
+
+// Fault turns a frame of the stage into a sentence about the config: the step's
+// pointer and name, the call that failed, its errno, and a hint where one helps.
+func (p *Program) Fault(m Message) *fault.Error {
+	if m.Index < 0 || m.Index >= len(p.Instructions) {
+		return fault.Bugf("the stage reports errno %d of instruction %d of %d", m.Errno, m.Index, len(p.Instructions))
+	}
+	step := p.StepOf(m.Index)
+	return &fault.Error{
+		Class:   classOf(step, m.Errno),
+		Pointer: step.Pointer,
+		Op:      p.operation(m.Index),
+		Err:     m.Errno,
+		Hint:    hint(p.Instructions[m.Index].Sys, m.Errno),
+	}
+}
+
+// operation names what failed: the step, and the call with the names in it.
+func (p *Program) operation(i int) string {
+	in := &p.Instructions[i]
+	step := p.StepOf(i)
+	if in.Op == OpFail {
+		return in.Reason
+	}
+	names := make([]string, 0, 2)
+	format := sysTable[in.Sys].format
+	for k := 0; k < len(format); k++ {
+		if letter := format[k]; (letter == 's' || letter == 'S') && in.Args[k].Kind == DataAddr {
+			if text := p.text(in.Args[k].Value); text != "" {
+				names = append(names, quote(text))
+			}
+		}
+	}
+	call := strings.Join(append([]string{in.Sys.String()}, names...), " ")
+	if step.Name == "" {
+		return call
+	}
+	return fmt.Sprintf("%s: %s", step.Name, call)
+}
+
+// classOf tells a mistake in the config from a refusal of the host. A name that
+// does not fit what is there is the config's; all else is the host's.
+func classOf(step Step, errno syscall.Errno) fault.Class {
+	if step.Pointer == "" {
+		return fault.Host
+	}
+	switch errno {
+	case syscall.ENOENT, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP, syscall.EINVAL, syscall.ENAMETOOLONG,
+		syscall.EEXIST, syscall.EXDEV, syscall.ENODEV, syscall.ENOTBLK, syscall.ERANGE, syscall.EACCES:
+		return fault.Config
+	}
+	return fault.Host
+}
+
+// hint says what an errno of a call means where the kernel's own words do not.
+func hint(sys Sys, errno syscall.Errno) string {
+	switch {
+	case sys == Openat2 && errno == syscall.ELOOP:
+		return "a symbolic link stands where brig follows none, or a chain of links has no end"
+	case sys == MoveMount && errno == syscall.ENOTDIR, sys == MoveMount && errno == syscall.EINVAL:
+		return "a directory cannot be mounted on a file, nor a file on a directory"
+	case sys == Clone3 && errno == syscall.EAGAIN:
+		return "pids.max of the cgroup, RLIMIT_NPROC or the number of namespaces is reached"
+	case sys == Clone3 && errno == syscall.ENOSPC:
+		return "a limit of user.max_*_namespaces is reached"
+	case sys == Seccomp && errno == syscall.Errno(524):
+		return "the memory for compiled filters is used up: see net.core.bpf_jit_limit"
+	case sys == Fsconfig && errno == syscall.EPERM:
+		return "in a user namespace the kernel mounts proc and sysfs only where the host's own are fully visible"
+	case sys == Prlimit64 && errno == syscall.EPERM:
+		return "raising a hard limit needs CAP_SYS_RESOURCE"
+	case errno == syscall.ENOSYS:
+		return "this kernel is too old: brig needs Linux 5.14"
+	}
+	return ""
+}

@@ -1,0 +1,291 @@
+package nsenter
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// formatArg prints operand i of a call. The letters of sysTable:
+//
+//	f fd or AT_FDCWD     s string          v array of strings   p address or NULL
+//	u number             U id, -1 is none  m mode, octal        M mode with type
+//	o open_how           O open flags      a AT_ flags          t open_tree flags
+//	T AT_ flags          B mount_attr      V move_mount flags   b MOUNT_ATTR_ flags
+//	j FSMOUNT_ flags     J FSOPEN_ flags   F fsconfig command   S fsconfig value
+//	c clone_args         n CLONE_ flags    X statx mask         A access mode
+//	P prctl option       R rlimit name     L struct rlimit      W umount flags
+//	E seccomp operation  l filter flags    H sock_fprog         q keyctl operation
+//	g gid list           h cap header      C cap data           z bytes to write
+//	K accept4 flags      k clock           r close_range flags  d device number
+//	I ioctl request      Q message flags   x hex number
+func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
+	a := in.Args[i]
+	if a.Kind == SlotValue || a.Kind == Scratch {
+		return p.scratchName(a.Value)
+	}
+	if s, ok := formatFlags(letter, a.Value); ok && a.Kind == Immediate {
+		return s
+	}
+	switch letter {
+	case 's':
+		return p.formatString(a)
+	case 'v':
+		return p.formatStrings(a)
+	case 'o':
+		return fmt.Sprintf("{flags=%s, resolve=%s}", formatOpen(p.pointed(a, 0)), bits(p.pointed(a, 2), resolveFlags[:], "0"))
+	case 'B':
+		return p.formatMountAttr(a)
+	case 'c':
+		return p.formatCloneArgs(a)
+	case 'L':
+		return fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", formatLimit(p.pointed(a, 0)), formatLimit(p.pointed(a, 1)))
+	case 'g':
+		return p.formatGids(a, in.Args[i-1].Value)
+	case 'h':
+		return "{version=_LINUX_CAPABILITY_VERSION_3, pid=0}"
+	case 'C':
+		return p.formatCaps(a)
+	case 'H':
+		return fmt.Sprintf("{len=%d, filter=%#x}", p.pointed(a, 0)&0xffff, p.pointed(a, 1))
+	case 'z':
+		return p.formatBytes(a, in.Args[i+1])
+	case 'S':
+		return p.formatFsValue(in, a)
+	}
+	if a.Kind == DataAddr {
+		return fmt.Sprintf("%#x", p.DataBase+a.Value)
+	}
+	return strconv.FormatInt(int64(a.Value), 10)
+}
+
+// formatFlags prints the operands that are numbers or sets of flags.
+func formatFlags(letter byte, v uint64) (string, bool) {
+	switch letter {
+	case 'f':
+		if int64(v) == unix.AT_FDCWD {
+			return "AT_FDCWD", true
+		}
+	case 'p', 'z', 'v', 'L', 'g', 'B', 'H':
+		if v == 0 {
+			return "NULL", true
+		}
+	case 'u', 'U':
+		if v == 0xffffffff && letter == 'U' {
+			return "-1", true
+		}
+		return strconv.FormatUint(v, 10), true
+	case 'm':
+		return formatMode(v), true
+	case 'M':
+		return formatType(v), true
+	case 'O':
+		return formatOpen(v), true
+	case 'a', 'T':
+		return bits(v, atFlags[:], "0"), true
+	case 't':
+		return bits(v, openTreeFlags[:], "0"), true
+	case 'V':
+		return bits(v, moveMountFlags[:], "0"), true
+	case 'b':
+		return attrs(v), true
+	case 'j':
+		return bits(v, fsmountFlags[:], "0"), true
+	case 'J':
+		return bits(v, fsopenFlags[:], "0"), true
+	case 'n':
+		return bits(v, cloneFlags[:], "0"), true
+	case 'X':
+		return bits(v, statxMasks[:], "0"), true
+	case 'A':
+		return bits(v, accessModes[:], "F_OK"), true
+	case 'W':
+		return bits(v, umountFlags[:], "0"), true
+	case 'r':
+		return bits(v, closeRangeFlags[:], "0"), true
+	case 'l':
+		return bits(v, seccompFlags[:], "0"), true
+	case 'x':
+		return fmt.Sprintf("%#x", v), true
+	case 'd':
+		return fmt.Sprintf("makedev(%#x, %#x)", unix.Major(v), unix.Minor(v)), true
+	}
+	return formatEnum(letter, v)
+}
+
+// formatEnum prints the operands that are one of a few values.
+func formatEnum(letter byte, v uint64) (string, bool) {
+	switch letter {
+	case 'F':
+		if v < uint64(len(fsconfigCommands)) {
+			return fsconfigCommands[v], true
+		}
+	case 'R':
+		if v < uint64(len(rlimitNames)) {
+			return rlimitNames[v], true
+		}
+	case 'P':
+		return prctlName(v), true
+	case 'E':
+		if v == unix.SECCOMP_SET_MODE_FILTER {
+			return "SECCOMP_SET_MODE_FILTER", true
+		}
+	case 'q':
+		if v == unix.KEYCTL_JOIN_SESSION_KEYRING {
+			return "KEYCTL_JOIN_SESSION_KEYRING", true
+		}
+	case 'K':
+		if v == unix.SOCK_CLOEXEC {
+			return "SOCK_CLOEXEC", true
+		}
+	case 'k':
+		if v == unix.CLOCK_MONOTONIC {
+			return "CLOCK_MONOTONIC", true
+		}
+	case 'Q':
+		return bits(v, []flag{{unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"}, {unix.MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC"}}, "0"), true
+	}
+	return "", false
+}
+
+func prctlName(v uint64) string {
+	switch v {
+	case unix.PR_SET_DUMPABLE:
+		return "PR_SET_DUMPABLE"
+	case unix.PR_SET_KEEPCAPS:
+		return "PR_SET_KEEPCAPS"
+	case unix.PR_CAPBSET_DROP:
+		return "PR_CAPBSET_DROP"
+	case unix.PR_CAPBSET_READ:
+		return "PR_CAPBSET_READ"
+	case unix.PR_SET_NO_NEW_PRIVS:
+		return "PR_SET_NO_NEW_PRIVS"
+	case unix.PR_CAP_AMBIENT:
+		return "PR_CAP_AMBIENT"
+	case unix.PR_SET_NAME:
+		return "PR_SET_NAME"
+	}
+	return strconv.FormatUint(v, 10)
+}
+
+// prctlArgs is how many operands of a prctl mean something.
+func prctlArgs(option uint64) int {
+	switch option {
+	case unix.PR_SET_NO_NEW_PRIVS, unix.PR_CAP_AMBIENT:
+		return 5
+	default:
+		return 2
+	}
+}
+
+func formatOpen(v uint64) string {
+	if v&unix.O_ACCMODE == 0 {
+		if v == 0 {
+			return "O_RDONLY"
+		}
+		return "O_RDONLY|" + bits(v, openFlags[:], "")
+	}
+	return bits(v, openFlags[:], "")
+}
+
+func formatMode(v uint64) string {
+	if v == 0 {
+		return "000"
+	}
+	return fmt.Sprintf("%04o", v)
+}
+
+func formatType(v uint64) string {
+	name := ""
+	switch v & unix.S_IFMT {
+	case unix.S_IFREG:
+		name = "S_IFREG"
+	case unix.S_IFCHR:
+		name = "S_IFCHR"
+	case unix.S_IFBLK:
+		name = "S_IFBLK"
+	case unix.S_IFIFO:
+		name = "S_IFIFO"
+	}
+	return name + "|" + formatMode(v&^unix.S_IFMT)
+}
+
+func formatLimit(v uint64) string {
+	if v == unix.RLIM_INFINITY {
+		return "RLIM64_INFINITY"
+	}
+	return strconv.FormatUint(v, 10)
+}
+
+func (p *Program) formatString(a Arg) string {
+	if a.Kind == DataAddr {
+		return quote(p.text(a.Value))
+	}
+	return "NULL"
+}
+
+func (p *Program) formatStrings(a Arg) string {
+	var list []string
+	for i := 0; ; i++ {
+		address := p.pointed(a, i)
+		if address == 0 {
+			return "[" + strings.Join(list, ", ") + "]"
+		}
+		list = append(list, p.stringAt(address))
+	}
+}
+
+func (p *Program) formatMountAttr(a Arg) string {
+	return fmt.Sprintf("{attr_set=%s, attr_clr=%s, propagation=%s, userns_fd=%d}", attrs(p.pointed(a, 0)), attrs(p.pointed(a, 1)),
+		bits(p.pointed(a, 2), propagations[:], "0"), p.pointed(a, 3))
+}
+
+func (p *Program) formatCloneArgs(a Arg) string {
+	pidfd := p.pointed(a, 1)
+	if pidfd >= ScratchBase {
+		pidfd -= ScratchBase
+	}
+	s := fmt.Sprintf("{flags=%s, pidfd=%s, exit_signal=%d", bits(p.pointed(a, 0), cloneFlags[:], "0"), p.scratchName(pidfd), p.pointed(a, 4))
+	if p.pointed(a, 0)&unix.CLONE_INTO_CGROUP != 0 {
+		s += fmt.Sprintf(", cgroup=%d", p.pointed(a, 10))
+	}
+	return s + "}"
+}
+
+func (p *Program) formatGids(a Arg, n uint64) string {
+	if a.Kind != DataAddr {
+		return "NULL"
+	}
+	list := make([]string, 0, n)
+	for i := uint64(0); i < n && a.Value+4*i+4 <= uint64(len(p.Data)); i++ {
+		list = append(list, strconv.FormatUint(uint64(binary.LittleEndian.Uint32(p.Data[a.Value+4*i:])), 10))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+// formatCaps prints the two struct __user_cap_data_struct as three sets.
+func (p *Program) formatCaps(a Arg) string {
+	var w [6]uint64
+	for i := range w {
+		w[i] = p.pointed(a, i/2) >> (32 * (i % 2)) & 0xffffffff
+	}
+	return fmt.Sprintf("{effective=%#x, permitted=%#x, inheritable=%#x}", w[0]|w[3]<<32, w[1]|w[4]<<32, w[2]|w[5]<<32)
+}
+
+func (p *Program) formatBytes(a, n Arg) string {
+	if a.Kind != DataAddr || n.Kind != Immediate || a.Value+n.Value > uint64(len(p.Data)) {
+		return p.operand(a)
+	}
+	return quote(string(p.Data[a.Value : a.Value+n.Value]))
+}
+
+// formatFsValue prints the third and fourth operand of fsconfig: strings, or NULL.
+func (p *Program) formatFsValue(_ *Instruction, a Arg) string {
+	if a.Kind != DataAddr {
+		return "NULL"
+	}
+	return quote(p.text(a.Value))
+}

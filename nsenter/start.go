@@ -1,0 +1,225 @@
+package nsenter
+
+import (
+	"encoding/binary"
+	"errors"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"brig/libcontainer/fault"
+
+	"golang.org/x/sys/unix"
+)
+
+// Fds of the stage, in the order in which Start hands them over after stdio and
+// the preserved ones: base + ControlFD and so on.
+const (
+	ControlFD = iota // the control socket, always there
+	CgroupFD         // the container's cgroup directory
+	ListenFD         // the listening start socket
+)
+
+// Types of the messages on the control socket, in their first four bytes.
+const (
+	messageError = 0x52524542 // "BERR": struct frame of stage.h
+	MessagePid   = 0x44495042 // "BPID": pid of init in the fifth byte on, its pidfd beside it
+	MessageReady = 0x59445242 // "BRDY": all is set up, and the stage waits for Go
+)
+
+// maxMessage bounds what brig reads of one message: frames are 16 bytes, the
+// time stamps of --timings some thousands.
+const maxMessage = 1 << 15
+
+// Options says how to start the stage.
+type Options struct {
+	ID    string
+	Stdio [3]int
+	Files []int // become fds 3, 4, … of the stage; the control socket is inserted at Control
+	// Control is the index in Files before which the control socket goes.
+	Control int
+}
+
+// Stage is a stage that runs, and brig's end of its control socket.
+type Stage struct {
+	Pid     int // the stage's first process, which forks the container's init
+	control int
+}
+
+// Message is one message of the stage.
+type Message struct {
+	Type  uint32
+	Pid   int
+	Pidfd int
+	Index int           // of the instruction that failed
+	Errno syscall.Errno // why
+	Data  []byte        // what follows the type
+}
+
+// Start links the program to the stage, seals both in a memfd and executes it in
+// a process that has entered nothing yet. The stage's environment is empty and
+// its working directory is /.
+func Start(p *Program, o Options) (*Stage, error) {
+	image, err := imageOf(p)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := syscall.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fault.Hostf("", err, "socketpair for the stage")
+	}
+	defer syscall.Close(pair[1])
+	files := make([]uintptr, 0, 8)
+	for _, fd := range o.Stdio {
+		files = append(files, uintptr(fd))
+	}
+	for i := 0; i <= len(o.Files); i++ {
+		if i == o.Control {
+			files = append(files, uintptr(pair[1]))
+		}
+		if i < len(o.Files) {
+			files = append(files, uintptr(o.Files[i]))
+		}
+	}
+	memfd, err := sealedMemfd("brig", image, files)
+	if err != nil {
+		syscall.Close(pair[0])
+		return nil, err
+	}
+	defer syscall.Close(memfd)
+	attr := &syscall.ProcAttr{Dir: "/", Env: []string{}, Files: files, Sys: &syscall.SysProcAttr{}}
+	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(memfd), []string{"brig-stage", o.ID}, attr)
+	if err != nil {
+		syscall.Close(pair[0])
+		return nil, fault.Hostf("", err, "execute the stage")
+	}
+	return &Stage{Pid: pid, control: pair[0]}, nil
+}
+
+func imageOf(p *Program) ([]byte, error) {
+	encoded, err := p.Encode(runtime.GOARCH)
+	if err != nil {
+		return nil, err
+	}
+	return Link(stageELF(), encoded, p.ScratchSize)
+}
+
+// memfdSeals make the stage unwritable for good, through any fd or name.
+const memfdSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+
+// sealedMemfd writes an executable into a memfd and seals it. Its fd lies above
+// every fd of files, because ForkExec moves those by dup3 onto numbers that it
+// believes to be free.
+func sealedMemfd(name string, image []byte, files []uintptr) (int, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) { // MFD_EXEC is of 6.3
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return -1, fault.Hostf("", err, "memfd_create for the stage").
+			WithHint("brig executes its stage from a memfd; vm.memfd_noexec=2 forbids that")
+	}
+	defer syscall.Close(fd)
+	for off := 0; off < len(image); {
+		n, err := unix.Pwrite(fd, image[off:], int64(off))
+		if err != nil {
+			return -1, fault.Hostf("", err, "write the stage to its memfd")
+		}
+		off += n
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, memfdSeals); err != nil {
+		return -1, fault.Hostf("", err, "seal the stage")
+	}
+	// A file that is open for writing cannot be executed (ETXTBSY): the copy
+	// that is executed is a read-only opening of the same memfd.
+	high := len(files) + 1
+	for _, f := range files {
+		high = max(high, int(f)+len(files)+1)
+	}
+	ro, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fault.Hostf("", err, "open the stage for execution")
+	}
+	defer syscall.Close(ro)
+	moved, err := unix.FcntlInt(uintptr(ro), unix.F_DUPFD_CLOEXEC, high)
+	if err != nil {
+		return -1, fault.Hostf("", err, "move the stage's fd out of the way")
+	}
+	return moved, nil
+}
+
+// Close closes the control socket; a stage that waits for a word then gives up.
+func (s *Stage) Close() {
+	if s.control >= 0 {
+		syscall.Close(s.control)
+		s.control = -1
+	}
+}
+
+// Receive reads one message. It returns a zero Type at the end of the stream:
+// the payload was executed, or the stage was killed.
+func (s *Stage) Receive() (Message, error) { return ReceiveFrom(s.control) }
+
+// ReceiveFrom reads one message of a stage from a socket.
+func ReceiveFrom(fd int) (Message, error) {
+	buf := make([]byte, 256)
+	oob := make([]byte, unix.CmsgSpace(4))
+	n, oobn, _, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	for errors.Is(err, unix.EINTR) {
+		n, oobn, _, _, err = unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	}
+	if err != nil {
+		return Message{}, fault.Hostf("", err, "receive a message of the stage")
+	}
+	m := Message{Pidfd: -1}
+	if oobn > 0 {
+		m.Pidfd = receivedFD(oob[:oobn])
+	}
+	if n == 0 {
+		return m, nil
+	}
+	if n < 4 {
+		return m, fault.Bugf("the stage sent %d bytes", n)
+	}
+	le := binary.LittleEndian
+	m.Type, m.Data = le.Uint32(buf), buf[4:n]
+	switch {
+	case m.Type == messageError && n == 16:
+		m.Index, m.Errno = int(le.Uint32(buf[4:])), syscall.Errno(le.Uint32(buf[8:]))
+	case m.Type == MessagePid && n == 16:
+		m.Pid = int(le.Uint32(buf[8:]))
+	case m.Type != MessageReady:
+		return m, fault.Bugf("the stage sent a message of type %#x with %d bytes", m.Type, n)
+	}
+	return m, nil
+}
+
+// Failed says that the message is an error frame.
+func (m Message) Failed() bool { return m.Type == messageError }
+
+// Ended says that the stream is at its end.
+func (m Message) Ended() bool { return m.Type == 0 }
+
+func receivedFD(oob []byte) int {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil || len(messages) == 0 {
+		return -1
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) == 0 {
+		return -1
+	}
+	return fds[0]
+}
+
+// Go tells a waiting stage to go on, with an fd beside it if fd is not negative.
+func (s *Stage) Go(fd int) error {
+	var oob []byte
+	if fd >= 0 {
+		oob = unix.UnixRights(fd)
+	}
+	if err := unix.Sendmsg(s.control, []byte{'G'}, oob, nil, unix.MSG_NOSIGNAL); err != nil {
+		return fault.Hostf("", err, "tell the stage to go on")
+	}
+	return nil
+}
