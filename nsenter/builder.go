@@ -11,6 +11,7 @@ import (
 type Builder struct {
 	p       Program
 	strings map[string]int
+	section string
 	labels  []int // label → instruction index, -1 while unbound
 	fixups  []fixup
 }
@@ -36,12 +37,15 @@ func NewBuilder() *Builder {
 	return b
 }
 
+// Section names the emitter that makes the steps from here on.
+func (b *Builder) Section(name string) { b.section = name }
+
 // Step starts a new step; the instructions that follow belong to it.
 func (b *Builder) Step(pointer, name string) {
 	if n := len(b.p.Steps); n > 0 && b.p.Steps[n-1].First == len(b.p.Instructions) {
 		b.p.Steps = b.p.Steps[:n-1]
 	}
-	b.p.Steps = append(b.p.Steps, Step{Pointer: pointer, Name: name, First: len(b.p.Instructions)})
+	b.p.Steps = append(b.p.Steps, Step{Section: b.section, Pointer: pointer, Name: name, First: len(b.p.Instructions)})
 }
 
 // Slot allocates a word for a result. Names are for people and need not differ.

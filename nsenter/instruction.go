@@ -76,6 +76,7 @@ type Instruction struct {
 
 // Step is a run of instructions that one config field caused.
 type Step struct {
+	Section string // the emitter that made it; the order rules speak of sections
 	Pointer string // JSON pointer into config.json; "" for what every start does
 	Name    string // what the step is for: `mount proc on "/proc"`
 	First   int    // index of its first instruction

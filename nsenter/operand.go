@@ -36,13 +36,13 @@ func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 	case 'v':
 		return p.formatStrings(a)
 	case 'o':
-		return fmt.Sprintf("{flags=%s, resolve=%s}", formatOpen(p.pointed(a, 0)), bits(p.pointed(a, 2), resolveFlags[:], "0"))
+		return fmt.Sprintf("{flags=%s, resolve=%s}", formatOpen(p.Pointed(a, 0)), bits(p.Pointed(a, 2), resolveFlags[:], "0"))
 	case 'B':
 		return p.formatMountAttr(a)
 	case 'c':
 		return p.formatCloneArgs(a)
 	case 'L':
-		return fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", formatLimit(p.pointed(a, 0)), formatLimit(p.pointed(a, 1)))
+		return fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", formatLimit(p.Pointed(a, 0)), formatLimit(p.Pointed(a, 1)))
 	case 'g':
 		return p.formatGids(a, in.Args[i-1].Value)
 	case 'h':
@@ -50,7 +50,7 @@ func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 	case 'C':
 		return p.formatCaps(a)
 	case 'H':
-		return fmt.Sprintf("{len=%d, filter=%#x}", p.pointed(a, 0)&0xffff, p.pointed(a, 1))
+		return fmt.Sprintf("{len=%d, filter=%#x}", p.Pointed(a, 0)&0xffff, p.Pointed(a, 1))
 	case 'z':
 		return p.formatBytes(a, in.Args[i+1])
 	case 'S':
@@ -230,7 +230,7 @@ func (p *Program) formatString(a Arg) string {
 func (p *Program) formatStrings(a Arg) string {
 	var list []string
 	for i := 0; ; i++ {
-		address := p.pointed(a, i)
+		address := p.Pointed(a, i)
 		if address == 0 {
 			return "[" + strings.Join(list, ", ") + "]"
 		}
@@ -239,18 +239,18 @@ func (p *Program) formatStrings(a Arg) string {
 }
 
 func (p *Program) formatMountAttr(a Arg) string {
-	return fmt.Sprintf("{attr_set=%s, attr_clr=%s, propagation=%s, userns_fd=%d}", attrs(p.pointed(a, 0)), attrs(p.pointed(a, 1)),
-		bits(p.pointed(a, 2), propagations[:], "0"), p.pointed(a, 3))
+	return fmt.Sprintf("{attr_set=%s, attr_clr=%s, propagation=%s, userns_fd=%d}", attrs(p.Pointed(a, 0)), attrs(p.Pointed(a, 1)),
+		bits(p.Pointed(a, 2), propagations[:], "0"), p.Pointed(a, 3))
 }
 
 func (p *Program) formatCloneArgs(a Arg) string {
-	pidfd := p.pointed(a, 1)
+	pidfd := p.Pointed(a, 1)
 	if pidfd >= ScratchBase {
 		pidfd -= ScratchBase
 	}
-	s := fmt.Sprintf("{flags=%s, pidfd=%s, exit_signal=%d", bits(p.pointed(a, 0), cloneFlags[:], "0"), p.scratchName(pidfd), p.pointed(a, 4))
-	if p.pointed(a, 0)&unix.CLONE_INTO_CGROUP != 0 {
-		s += fmt.Sprintf(", cgroup=%d", p.pointed(a, 10))
+	s := fmt.Sprintf("{flags=%s, pidfd=%s, exit_signal=%d", bits(p.Pointed(a, 0), cloneFlags[:], "0"), p.scratchName(pidfd), p.Pointed(a, 4))
+	if p.Pointed(a, 0)&unix.CLONE_INTO_CGROUP != 0 {
+		s += fmt.Sprintf(", cgroup=%d", p.Pointed(a, 10))
 	}
 	return s + "}"
 }
@@ -270,7 +270,7 @@ func (p *Program) formatGids(a Arg, n uint64) string {
 func (p *Program) formatCaps(a Arg) string {
 	var w [6]uint64
 	for i := range w {
-		w[i] = p.pointed(a, i/2) >> (32 * (i % 2)) & 0xffffffff
+		w[i] = p.Pointed(a, i/2) >> (32 * (i % 2)) & 0xffffffff
 	}
 	return fmt.Sprintf("{effective=%#x, permitted=%#x, inheritable=%#x}", w[0]|w[3]<<32, w[1]|w[4]<<32, w[2]|w[5]<<32)
 }

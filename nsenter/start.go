@@ -25,6 +25,7 @@ const (
 	messageError = 0x52524542 // "BERR": struct frame of stage.h
 	MessagePid   = 0x44495042 // "BPID": pid of init in the fifth byte on, its pidfd beside it
 	MessageReady = 0x59445242 // "BRDY": all is set up, and the stage waits for Go
+	MessageTimes = 0x4d495442 // "BTIM": time stamps of steps, from the ninth byte on
 )
 
 // maxMessage bounds what brig reads of one message: frames are 16 bytes, the
@@ -162,7 +163,7 @@ func (s *Stage) Receive() (Message, error) { return ReceiveFrom(s.control) }
 
 // ReceiveFrom reads one message of a stage from a socket.
 func ReceiveFrom(fd int) (Message, error) {
-	buf := make([]byte, 256)
+	buf := make([]byte, maxMessage)
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	for errors.Is(err, unix.EINTR) {
@@ -188,7 +189,7 @@ func ReceiveFrom(fd int) (Message, error) {
 		m.Index, m.Errno = int(le.Uint32(buf[4:])), syscall.Errno(le.Uint32(buf[8:]))
 	case m.Type == MessagePid && n == 16:
 		m.Pid = int(le.Uint32(buf[8:]))
-	case m.Type != MessageReady:
+	case m.Type != MessageReady && m.Type != MessageTimes:
 		return m, fault.Bugf("the stage sent a message of type %#x with %d bytes", m.Type, n)
 	}
 	return m, nil

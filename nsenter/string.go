@@ -141,8 +141,8 @@ func (p *Program) word(off uint64) uint64 {
 	return binary.LittleEndian.Uint64(p.Data[off:])
 }
 
-// pointed reads the word at index i of the struct that an operand points to.
-func (p *Program) pointed(a Arg, i int) uint64 {
+// Pointed reads the 64-bit word at index i of the struct that an operand points to.
+func (p *Program) Pointed(a Arg, i int) uint64 {
 	if a.Kind != DataAddr {
 		return 0
 	}

@@ -26,6 +26,7 @@ const (
 	Fstatfs
 	Getcwd
 	Getgroups
+	Getpid
 	Getresgid
 	Getresuid
 	Ioctl
@@ -93,6 +94,7 @@ var sysTable = [sysLast]sysEntry{
 	Fstatfs:       {"fstatfs", 138, 44, "fp"},
 	Getcwd:        {"getcwd", 79, 17, "pu"},
 	Getgroups:     {"getgroups", 115, 158, "up"},
+	Getpid:        {"getpid", 39, 172, ""},
 	Getresgid:     {"getresgid", 120, 150, "ppp"},
 	Getresuid:     {"getresuid", 118, 148, "ppp"},
 	Ioctl:         {"ioctl", 16, 29, "fIp"},

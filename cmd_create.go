@@ -1,0 +1,80 @@
+package main
+
+import (
+	"path/filepath"
+
+	"brig/libcontainer"
+	"brig/libcontainer/fault"
+
+	"github.com/urfave/cli/v2"
+)
+
+// creationFlags are common to create and run.
+func creationFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Value: ".", Usage: "`DIR` with the config and the root file system"},
+		&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Usage: "config `FILE`, if not config.json in the bundle"},
+		&cli.StringFlag{Name: "pid-file", Usage: "write the pid of init to `FILE`"},
+		&cli.BoolFlag{Name: "no-pivot", Usage: "enter the root without pivot_root: for hosts that run from an initramfs"},
+		&cli.BoolFlag{Name: "no-new-keyring", Usage: "keep the caller's session keyring"},
+		&cli.StringFlag{Name: "console-socket", Usage: "refused: this version has no terminals yet"},
+		&cli.IntFlag{Name: "preserve-fds", Usage: "refused: this version passes no fds yet"},
+	}
+}
+
+func createCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "create",
+		Usage:     "make a container whose init waits for start",
+		ArgsUsage: "ID",
+		Flags:     creationFlags(),
+		Action: func(c *cli.Context) error {
+			o, err := creationOptions(c)
+			if err != nil {
+				return err
+			}
+			return runtime(c).Create(o)
+		},
+	}
+}
+
+// creationOptions reads the flags of create and run.
+func creationOptions(c *cli.Context) (*libcontainer.CreateOptions, error) {
+	id, err := oneArgument(c)
+	if err != nil {
+		return nil, err
+	}
+	return creationOptionsFor(c, id)
+}
+
+func creationOptionsFor(c *cli.Context, id string) (*libcontainer.CreateOptions, error) {
+	if c.String("console-socket") != "" {
+		return nil, fault.Configf("", "--console-socket: terminals are not supported by this version of brig")
+	}
+	if c.Int("preserve-fds") != 0 {
+		return nil, fault.Configf("", "--preserve-fds: not supported by this version of brig")
+	}
+	o := &libcontainer.CreateOptions{
+		ID:           id,
+		Bundle:       libcontainer.Bundle{Dir: c.String("bundle"), Config: c.String("config")},
+		NoPivot:      c.Bool("no-pivot"),
+		NoNewKeyring: c.Bool("no-new-keyring"),
+		Stdio:        [3]int{0, 1, 2},
+	}
+	if name := c.String("pid-file"); name != "" {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return nil, fault.Hostf("", err, "find the pid file %s", name)
+		}
+		o.PidFile = abs
+	}
+	return o, nil
+}
+
+// oneArgument is the container's ID, the only argument.
+func oneArgument(c *cli.Context) (string, error) {
+	if c.NArg() != 1 {
+		return "", fault.Configf("", "brig %s takes one argument, the container's ID, and got %d", c.Command.Name, c.NArg())
+	}
+	return c.Args().First(), nil
+}

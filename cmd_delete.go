@@ -1,0 +1,21 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+func deleteCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "delete",
+		Usage:     "remove a container that has stopped",
+		ArgsUsage: "ID",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "kill it first; no error if it does not exist"},
+		},
+		Action: func(c *cli.Context) error {
+			id, err := oneArgument(c)
+			if err != nil {
+				return err
+			}
+			return runtime(c).Delete(id, c.Bool("force"))
+		},
+	}
+}

@@ -1,0 +1,12 @@
+package main
+
+import (
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/urfave/cli/v2"
+)
+
+func specCommand() *cli.Command { return &cli.Command{Name: "spec"} }
+
+func featuresCommand() *cli.Command { return &cli.Command{Name: "features"} }
+
+func rootfsSpec(c *cli.Context, dir string, args []string) (*specs.Spec, error) { return nil, nil }

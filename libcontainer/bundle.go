@@ -1,0 +1,151 @@
+package libcontainer
+
+import (
+	"os"
+	"path/filepath"
+
+	"brig/cgroups"
+	"brig/libcontainer/fault"
+	"brig/libcontainer/plan"
+	"brig/libcontainer/spec"
+	"brig/nsenter"
+	"brig/seccomp"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Bundle is where a container's config comes from: a directory with a
+// config.json, or a Spec that brig made itself.
+type Bundle struct {
+	Dir    string
+	Config string      // the config file, "" for config.json in Dir
+	Spec   *specs.Spec // in place of a config file
+}
+
+// limits is what the config makes of the container's cgroup.
+type limits struct {
+	path    string // "" when the container stays in brig's cgroup
+	writes  []cgroups.Write
+	devices []byte // device program, nil without one
+}
+
+// compileInput reads and checks a bundle, and gathers the facts about this host
+// that the compiler needs. It changes nothing but the cache of filters.
+func (r *Runtime) compileInput(o *CreateOptions) (*plan.Input, *limits, error) {
+	dir, err := filepath.Abs(o.Bundle.Dir)
+	if err != nil {
+		return nil, nil, fault.Hostf("", err, "find the bundle %s", o.Bundle.Dir)
+	}
+	s, err := r.config(&o.Bundle, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := &plan.Input{
+		ID: o.ID, Spec: s, Bundle: dir, Rootfs: absolute(dir, s.Root.Path), NoPivot: o.NoPivot,
+		NoNewKeyring: o.NoNewKeyring, PreserveFDs: o.PreserveFDs, Host: hostFacts(s),
+	}
+	if in.Filter, err = r.filter(s); err != nil {
+		return nil, nil, err
+	}
+	l, err := r.limits(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.Cgroup = l.path != ""
+	return in, l, nil
+}
+
+// config loads and validates the config, and warns of what the spec wants
+// tolerated.
+func (r *Runtime) config(b *Bundle, dir string) (*specs.Spec, error) {
+	s := b.Spec
+	if s == nil {
+		name := b.Config
+		if name == "" {
+			name = filepath.Join(dir, "config.json")
+		}
+		loaded, warnings, err := spec.Load(name)
+		if err != nil {
+			return nil, err
+		}
+		r.warn(warnings)
+		s = loaded
+	}
+	warnings, err := spec.Validate(s, spec.Options{Rootless: rootless()})
+	if err != nil {
+		return nil, err
+	}
+	r.warn(warnings)
+	return s, nil
+}
+
+func (r *Runtime) warn(list []string) {
+	for _, w := range list {
+		if r.Warn != nil {
+			r.Warn(w)
+		}
+	}
+}
+
+func absolute(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(dir, name)
+}
+
+// filter compiles the seccomp profile, or finds it in the cache below the root.
+func (r *Runtime) filter(s *specs.Spec) (*seccomp.Filter, error) {
+	if s.Linux == nil || s.Linux.Seccomp == nil {
+		return nil, nil
+	}
+	root, err := r.openRoot(true)
+	if err != nil {
+		return nil, err
+	}
+	unix.Close(root)
+	return seccomp.Cache{Dir: filepath.Join(r.Root, filterCache)}.Load(s.Linux.Seccomp)
+}
+
+// filterCache is no valid container ID, so that the two never meet.
+const filterCache = "@seccomp"
+
+// rootless says that brig does not rule over the host.
+func rootless() bool { return os.Geteuid() != 0 }
+
+// hostFacts are the facts that change what is compiled for this config.
+func hostFacts(s *specs.Spec) plan.Host {
+	h := plan.Host{Rootless: rootless()}
+	h.SetgroupsDenied = h.Rootless && singleMap(s.Linux.UIDMappings, os.Geteuid()) && singleMap(s.Linux.GIDMappings, os.Getegid())
+	if s.Process != nil && len(s.Process.Rlimits) > 0 {
+		h.HardLimits = make(map[int]uint64, len(s.Process.Rlimits))
+		for _, r := range s.Process.Rlimits {
+			if n, ok := spec.RlimitNumber(r.Type); ok {
+				var lim unix.Rlimit
+				if unix.Prlimit(0, n, nil, &lim) == nil {
+					h.HardLimits[n] = lim.Max
+				}
+			}
+		}
+	}
+	return h
+}
+
+// Plan compiles the bundle as create would, and runs nothing.
+func (r *Runtime) Plan(o *CreateOptions, run bool) (*nsenter.Program, *CgroupPlan, error) {
+	in, l, err := r.compileInput(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	in.Run = run
+	p, err := plan.Create(in)
+	return p, &CgroupPlan{Path: l.path, Writes: l.writes, DeviceInstructions: len(l.devices) / 8}, err
+}
+
+// CgroupPlan is what brig does to the container's cgroup before the program runs.
+type CgroupPlan struct {
+	Path               string          `json:"path"`
+	Writes             []cgroups.Write `json:"writes"`
+	DeviceInstructions int             `json:"deviceInstructions"`
+}

@@ -1,0 +1,273 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"brig/cgroups"
+	"brig/libcontainer/fault"
+	"brig/libcontainer/plan"
+	"brig/nsenter"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// stageName is how a stage that waits for its start is called.
+const stageName = plan.StageName
+
+// CreateOptions are the flags of create and run.
+type CreateOptions struct {
+	ID           string
+	Bundle       Bundle
+	PidFile      string
+	NoPivot      bool
+	NoNewKeyring bool
+	PreserveFDs  int
+	Stdio        [3]int
+}
+
+// made is a container that is made, and what its maker still holds of it.
+type made struct {
+	dir     *directory
+	rec     *record
+	group   *cgroups.Group
+	stage   *nsenter.Stage
+	program *nsenter.Program
+	pidfd   int
+}
+
+// Create makes a container that waits for Start. When it returns an error,
+// nothing of the container is left.
+func (r *Runtime) Create(o *CreateOptions) error {
+	m, err := r.make(o, false, false)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	if err := m.commit(o); err != nil {
+		return errors.Join(err, m.undo())
+	}
+	return nil
+}
+
+// make does all of create and run but the last word to the stage.
+func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, error) {
+	in, writes, err := r.compileInput(o)
+	if err != nil {
+		return nil, err
+	}
+	in.Run, in.Timings = run, timings
+	program, err := plan.Create(in)
+	if err != nil {
+		return nil, err
+	}
+	m := &made{program: program, pidfd: -1}
+	if m.dir, err = r.claim(o.ID); err != nil {
+		return nil, err
+	}
+	if err := r.build(m, o, in, writes); err != nil {
+		return nil, errors.Join(err, m.undo())
+	}
+	return m, nil
+}
+
+// build brings the container about, one effect after the other, each in the
+// journal before it is done.
+func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limits) error {
+	if err := m.enterCgroup(o, in, writes); err != nil {
+		return err
+	}
+	listener := -1
+	if !in.Run {
+		var err error
+		if listener, err = m.dir.listen(); err != nil {
+			return err
+		}
+		defer unix.Close(listener)
+	}
+	if err := m.spawn(o, in, listener); err != nil {
+		return err
+	}
+	return m.await(in)
+}
+
+// spawn starts the stage with the fds that its program expects.
+func (m *made) spawn(o *CreateOptions, in *plan.Input, listener int) error {
+	handed := nsenter.Options{ID: o.ID, Stdio: o.Stdio, Control: in.PreserveFDs}
+	for fd := range in.PreserveFDs {
+		handed.Files = append(handed.Files, 3+fd)
+	}
+	if m.group != nil {
+		handed.Files = append(handed.Files, m.group.FD())
+	}
+	if listener >= 0 {
+		handed.Files = append(handed.Files, listener)
+	}
+	var err error
+	m.stage, err = nsenter.Start(m.program, handed)
+	return err
+}
+
+// await follows the stage until the container is ready: it records init's pid,
+// maps ids, and turns an error frame into the error it means.
+func (m *made) await(in *plan.Input) error {
+	for {
+		msg, err := m.stage.Receive()
+		switch {
+		case err != nil:
+			return err
+		case msg.Failed():
+			return m.program.Fault(msg)
+		case msg.Ended():
+			return m.vanished(in)
+		case msg.Type == nsenter.MessageReady:
+			unix.Wait4(m.stage.Pid, nil, 0, nil)
+			return nil
+		case msg.Type == nsenter.MessagePid:
+			if err := m.adopt(in, msg); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// vanished explains a stage that ended without a word: something killed it.
+func (m *made) vanished(in *plan.Input) error {
+	e := fault.Hostf("", unix.ECHILD, "the stage was killed while it made the container")
+	if in.Spec.Linux.Resources != nil && in.Spec.Linux.Resources.Memory != nil {
+		e.Pointer = "/linux/resources/memory"
+		e.Hint = "was it the memory limit? it has to hold the payload and some pages of the stage"
+	}
+	return e
+}
+
+// adopt does what needs the host, for the process that the stage has forked.
+func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
+	m.pidfd = msg.Pidfd
+	proc, err := openProc()
+	if err != nil {
+		return err
+	}
+	defer proc.close()
+	p, err := proc.stat(msg.Pid)
+	if err != nil {
+		return fault.Hostf("", err, "look at init")
+	}
+	m.rec = newRecord(in, msg.Pid, p.startTime)
+	if m.group != nil {
+		m.rec.Driver, m.rec.Cgroup = "fs", m.group.Path()
+	}
+	if err := m.dir.intend(intentProcess, strconv.Itoa(msg.Pid)+" "+strconv.FormatUint(p.startTime, 10)); err != nil {
+		return err
+	}
+	if adj := in.Spec.Process.OOMScoreAdj; adj != nil {
+		if err := proc.write(msg.Pid, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
+			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
+		}
+	}
+	return m.mapIDs(proc, in, msg.Pid)
+}
+
+func newRecord(in *plan.Input, pid int, start uint64) *record {
+	return &record{
+		OCIVersion: specs.Version, ID: in.ID, Pid: pid, StartTime: start, Bundle: in.Bundle, Rootfs: in.Rootfs,
+		Created: time.Now().UTC(), Owner: os.Geteuid(), Annotations: in.Spec.Annotations,
+	}
+}
+
+// commit writes the state and the pid file, and tells the stage that somebody
+// knows of it now.
+func (m *made) commit(o *CreateOptions) error {
+	m.rec.Tail = tailOf(m.program)
+	if err := m.dir.save(m.rec); err != nil {
+		return err
+	}
+	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
+		return err
+	}
+	return m.stage.Go(-1)
+}
+
+// tailOf is what `brig start` needs to explain an error of the stage.
+func tailOf(p *nsenter.Program) []tailStep {
+	var tail []tailStep
+	started := false
+	for _, s := range p.Steps {
+		started = started || s.Section == "start"
+		if started {
+			tail = append(tail, tailStep{s.First, s.Pointer, s.Name})
+		}
+	}
+	return tail
+}
+
+// undo removes a container that did not come about.
+func (m *made) undo() error {
+	defer m.close()
+	if m.stage != nil {
+		m.stage.Close()
+		reap(m.stage.Pid)
+	}
+	if m.pidfd >= 0 {
+		unix.PidfdSendSignal(m.pidfd, unix.SIGKILL, nil, 0)
+	}
+	var err error
+	if m.group != nil {
+		err = removeCgroup(m.group.Path())
+	}
+	if m.rec != nil {
+		reap(m.rec.Pid)
+	}
+	return errors.Join(err, m.dir.remove())
+}
+
+// reap waits for a child that was killed or is about to end.
+func reap(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+func (m *made) close() {
+	if m.stage != nil {
+		m.stage.Close()
+	}
+	if m.group != nil {
+		m.group.Close()
+		m.group = nil
+	}
+	if m.pidfd >= 0 {
+		unix.Close(m.pidfd)
+		m.pidfd = -1
+	}
+	m.dir.close()
+}
+
+// writePidFile writes the pid without a newline, whole or not at all: engines
+// poll for the file and read it at once.
+func writePidFile(name string, pid int) error {
+	if name == "" {
+		return nil
+	}
+	temp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+strconv.Itoa(os.Getpid()))
+	fd, err := unix.Open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
+	if err != nil {
+		return fault.Hostf("", err, "create the pid file %s", name)
+	}
+	err = writeAll(fd, []byte(strconv.Itoa(pid)))
+	unix.Close(fd)
+	if err == nil {
+		err = unix.Rename(temp, name)
+	}
+	if err != nil {
+		unix.Unlink(temp)
+		return fault.Hostf("", err, "write the pid file %s", name)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package libcontainer
+
+import (
+	"errors"
+	"time"
+
+	"brig/libcontainer/fault"
+
+	"golang.org/x/sys/unix"
+)
+
+// Delete removes a container that has stopped, or was never started. With force
+// it kills first, and works on whatever a killed brig left: the journal says what
+// that may be. A container that is not there is then no error.
+func (r *Runtime) Delete(id string, force bool) error {
+	d, err := r.open(id)
+	if force && isNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.lock(); err != nil {
+		return err
+	}
+	rec, err := d.load()
+	if err != nil && !errors.Is(err, unix.ENOENT) && !force {
+		return err
+	}
+	if rec != nil && !force {
+		status, err := d.status(rec)
+		if err != nil {
+			return err
+		}
+		if status != Stopped && status != Created {
+			return fault.Configf("", "cannot delete container %s that is not stopped: %s", id, status)
+		}
+	}
+	return d.destroy(rec)
+}
+
+func isNotExist(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && f.Op != "" && len(f.Op) > len(notExistText) && f.Op[:len(notExistText)] == notExistText
+}
+
+// destroy kills and removes all that the record or the journal names, and the
+// directory last: while anything is left, the container is still known.
+func (d *directory) destroy(rec *record) error {
+	left, err := d.intended()
+	if rec == nil && err != nil {
+		return err
+	}
+	if rec != nil {
+		left = intents{cgroup: rec.Cgroup, pid: rec.Pid, startTime: rec.StartTime}
+	}
+	if err := killInit(d.id, left); err != nil {
+		return err
+	}
+	if err := removeCgroup(left.cgroup); err != nil {
+		return err
+	}
+	return d.remove()
+}
+
+// killTimeout bounds the wait for a killed init: it cannot refuse, but it may
+// hang in the kernel.
+const killTimeout = 10 * time.Second
+
+// killInit kills init and waits for its end.
+func killInit(id string, left intents) error {
+	if left.pid == 0 {
+		return nil
+	}
+	pidfd, err := openInit(&record{ID: id, Pid: left.pid, StartTime: left.startTime})
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fault.Hostf("", err, "kill process %d of %q", left.pid, id)
+	}
+	// A frozen process ends only when it is thawed; cgroup.kill does not need
+	// that, a signal does not either since 5.14.
+	deadline := time.Now().Add(killTimeout)
+	for {
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, int(time.Until(deadline).Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fault.Hostf("", err, "wait for process %d of %q", left.pid, id)
+		case n > 0:
+			return nil
+		case time.Now().After(deadline):
+			return fault.Hostf("", unix.ETIMEDOUT, "process %d of %q does not end", left.pid, id)
+		}
+	}
+}

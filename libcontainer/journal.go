@@ -1,0 +1,82 @@
+package libcontainer
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"brig/libcontainer/fault"
+
+	"golang.org/x/sys/unix"
+)
+
+const journalFile = "journal"
+
+// A journal line says what is about to be made on the host, before it is made.
+// It ends with a newline; one that does not was cut off before its effect.
+const (
+	intentCgroup  = "cgroup"  // cgroup PATH
+	intentProcess = "process" // process PID STARTTIME
+)
+
+// intend writes a line to the journal.
+func (d *directory) intend(kind, value string) error {
+	if strings.ContainsRune(value, '\n') {
+		return fault.Bugf("journal: %q in one line", value)
+	}
+	fd, err := unix.Openat(d.fd, journalFile, unix.O_WRONLY|unix.O_CREAT|unix.O_APPEND|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fault.Hostf("", err, "open the journal of %q", d.id)
+	}
+	defer unix.Close(fd)
+	if err := writeAll(fd, []byte(kind+" "+value+"\n")); err != nil {
+		return fault.Hostf("", err, "write the journal of %q", d.id)
+	}
+	return nil
+}
+
+// intents is what the journal says.
+type intents struct {
+	cgroup    string
+	pid       int
+	startTime uint64
+}
+
+// intended reads the journal. None means that nothing was made. A line that is no
+// intent is an error: then brig does not know what to remove.
+func (d *directory) intended() (intents, error) {
+	raw, err := d.read(journalFile)
+	if errors.Is(err, unix.ENOENT) {
+		return intents{}, nil
+	}
+	if err != nil {
+		return intents{}, fault.Hostf("", err, "read the journal of %q", d.id)
+	}
+	return parseJournal(string(raw))
+}
+
+func parseJournal(text string) (intents, error) {
+	var in intents
+	for {
+		line, rest, whole := strings.Cut(text, "\n")
+		if !whole {
+			return in, nil
+		}
+		text = rest
+		kind, value, _ := strings.Cut(line, " ")
+		switch kind {
+		case intentCgroup:
+			in.cgroup = value
+		case intentProcess:
+			pid, start, _ := strings.Cut(value, " ")
+			p, err := strconv.Atoi(pid)
+			s, err2 := strconv.ParseUint(start, 10, 64)
+			if err != nil || err2 != nil || p <= 0 {
+				return in, fault.Hostf("", unix.EBADMSG, "journal: %q", line)
+			}
+			in.pid, in.startTime = p, s
+		default:
+			return in, fault.Hostf("", unix.EBADMSG, "journal: %q", line)
+		}
+	}
+}

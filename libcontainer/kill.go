@@ -1,0 +1,96 @@
+package libcontainer
+
+import (
+	"errors"
+
+	"brig/libcontainer/fault"
+
+	"golang.org/x/sys/unix"
+)
+
+// errNoEntry is what a cgroup that is gone is recognised by.
+var errNoEntry = unix.ENOENT
+
+// errNotRunning is the text that engines look for.
+func errNotRunning(id string) error { return fault.Configf("", "container not running: %s", id) }
+
+// Kill sends a signal to the container's init, or with all to every process of
+// its cgroup. With all, a container that has stopped is no error.
+func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
+	d, err := r.open(id)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	rec, err := d.load()
+	if errors.Is(err, unix.ENOENT) {
+		return errNotRunning(id)
+	}
+	if err != nil {
+		return err
+	}
+	if all {
+		return killAll(rec, sig)
+	}
+	pidfd, err := openInit(rec)
+	if errors.Is(err, unix.ESRCH) {
+		return errNotRunning(id)
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	if err := unix.PidfdSendSignal(pidfd, sig, nil, 0); errors.Is(err, unix.ESRCH) {
+		return errNotRunning(id)
+	} else if err != nil {
+		return fault.Hostf("", err, "signal process %d of %q", rec.Pid, id)
+	}
+	return nil
+}
+
+// openInit opens a pidfd of init and then makes sure that it is init, and not a
+// process that got its number since. unix.ESRCH says that it is gone.
+func openInit(rec *record) (int, error) {
+	pidfd, err := unix.PidfdOpen(rec.Pid, 0)
+	if err != nil {
+		if errors.Is(err, unix.ESRCH) {
+			return -1, unix.ESRCH
+		}
+		return -1, fault.Hostf("", err, "open process %d of %q", rec.Pid, rec.ID)
+	}
+	proc, err := openProc()
+	if err != nil {
+		unix.Close(pidfd)
+		return -1, err
+	}
+	defer proc.close()
+	p, err := proc.stat(rec.Pid)
+	if err != nil || !p.alive(rec.StartTime) {
+		unix.Close(pidfd)
+		return -1, unix.ESRCH
+	}
+	return pidfd, nil
+}
+
+// killAll signals every process of the cgroup. For SIGKILL the kernel does it at
+// once, so that no fork escapes.
+func killAll(rec *record, sig unix.Signal) error {
+	group, err := openCgroup(rec.Cgroup)
+	if err != nil || group == nil {
+		return err
+	}
+	defer group.Close()
+	if sig == unix.SIGKILL {
+		return group.Kill()
+	}
+	pids, err := group.Pids()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if err := unix.Kill(pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fault.Hostf("", err, "signal process %d of %q", pid, rec.ID)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"brig/nsenter"
+)
+
+// emitter is one entry of the create compiler.
+type emitter struct {
+	section string
+	emit    func(*compiler)
+}
+
+// hostPart runs in the stage's first process, which has entered nothing.
+var hostPart = [...]emitter{
+	{"stage", (*compiler).stage},
+	{"namespaces", (*compiler).openNamespaces},
+	{"sources", (*compiler).hostSources},
+	{"rlimits-raise", (*compiler).raiseRlimits},
+	{"join", (*compiler).joinNamespaces},
+	{"fork", (*compiler).fork},
+}
+
+// containerPart runs in the container's init.
+var containerPart = [...]emitter{
+	{"ids", (*compiler).becomeRoot},
+	{"session", (*compiler).session},
+	{"propagation", (*compiler).propagation},
+	{"container-sources", (*compiler).containerSources},
+	{"mask", (*compiler).maskTree},
+	{"root", (*compiler).attachRoot},
+	{"mounts", (*compiler).attachMounts},
+	{"devices", (*compiler).devices},
+	{"hostname", (*compiler).hostname},
+	{"sysctl", (*compiler).sysctls},
+	{"readonlyPaths", (*compiler).readonlyPaths},
+	{"maskedPaths", (*compiler).maskedPaths},
+	{"makecwd", (*compiler).makeCwd},
+	{"readonly", (*compiler).readonly},
+	{"pivot", (*compiler).pivot},
+	{"lookup", (*compiler).lookup},
+	{"stdio", (*compiler).stdio},
+	{"ready", (*compiler).ready},
+	{"start", (*compiler).start},
+	{"fds", (*compiler).closeFDs},
+	{"cwd", (*compiler).cwd},
+	{"keyring", (*compiler).keyring},
+	{"umask", (*compiler).umask},
+	{"rlimits", (*compiler).rlimits},
+	{"bounding", (*compiler).bounding},
+	{"groups", (*compiler).groups},
+	{"gid", (*compiler).gid},
+	{"uid", (*compiler).uid},
+	{"latecwd", (*compiler).lateCwd},
+	{"capabilities", (*compiler).capabilities},
+	{"noNewPrivileges", (*compiler).noNewPrivileges},
+	{"timings", (*compiler).sendStamps},
+	{"seccomp", (*compiler).seccomp},
+	{"exec", (*compiler).exec},
+}
+
+// parentPart runs in the stage's first process after the fork.
+var parentPart = [...]emitter{
+	{"report", (*compiler).reportChild},
+}
+
+// Create compiles the program that makes a container. It reports all faults that
+// it finds at once; a program that it returns has passed the verifier.
+func Create(in *Input) (*nsenter.Program, error) {
+	c := &compiler{in: in, spec: in.Spec, b: nsenter.NewBuilder()}
+	c.control = nsenter.Imm(uint64(in.controlFD()))
+	c.statx = c.b.Buffer("statx", statxSize)
+	c.byte1 = c.b.Buffer("byte", 8)
+	c.readMounts()
+	if len(c.faults) > 0 {
+		return nil, c.faults
+	}
+	c.run(hostPart[:])
+	c.run(containerPart[:])
+	c.b.Bind(c.parent)
+	c.run(parentPart[:])
+	if len(c.faults) > 0 {
+		return nil, c.faults
+	}
+	p, err := c.b.Program()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOrder(p); err != nil {
+		return nil, err
+	}
+	if err := Verify(p, requirementsOf(in)); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (c *compiler) run(list []emitter) {
+	for _, e := range list {
+		c.b.Section(e.section)
+		e.emit(c)
+	}
+}

@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"brig/seccomp"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Input is everything that the compiler looks at.
+type Input struct {
+	ID     string
+	Spec   *specs.Spec
+	Bundle string // absolute; relative mount sources start here
+	Rootfs string // absolute path of the root file system
+	Host   Host
+
+	// Filter is the compiled /linux/seccomp, nil without one.
+	Filter *seccomp.Filter
+	// Cgroup says that the stage is handed the fd of the container's cgroup.
+	Cgroup bool
+	// Run says that the word to go on is the start: there is no start socket.
+	Run bool
+	// PreserveFDs is how many fds beyond stdio the payload keeps.
+	PreserveFDs  int
+	NoPivot      bool
+	NoNewKeyring bool
+	// Timings asks for a clock reading at the beginning of every step.
+	Timings bool
+}
+
+// Host holds the facts about this machine that change what is compiled.
+type Host struct {
+	// Rootless says that brig does not have the capabilities of the initial user
+	// namespace: sources are then opened inside the new one.
+	Rootless bool
+	// SetgroupsDenied says that the group map was written by an ordinary user
+	// without newgidmap, so that the kernel refuses setgroups(2).
+	SetgroupsDenied bool
+	// HardLimits are brig's own hard resource limits, by RLIMIT_ number, for those
+	// that the config sets.
+	HardLimits map[int]uint64
+}
+
+// controlFD and the fds after it are handed to the stage in this order.
+func (in *Input) controlFD() int { return 3 + in.PreserveFDs }
+
+func (in *Input) cgroupFD() int { return in.controlFD() + 1 }
+
+func (in *Input) listenFD() int {
+	if in.Cgroup {
+		return in.cgroupFD() + 1
+	}
+	return in.controlFD() + 1
+}
+
+// lastFD is the highest fd that the stage is handed.
+func (in *Input) lastFD() int {
+	if in.Run {
+		return in.listenFD() - 1
+	}
+	return in.listenFD()
+}

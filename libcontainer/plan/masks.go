@@ -1,0 +1,107 @@
+package plan
+
+import (
+	"path"
+
+	"brig/libcontainer/fault"
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// Attributes of what covers a masked path.
+const maskAttrs = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+
+// maskFile is the empty file in the mask's tree that covers files.
+const maskFile = "empty"
+
+// maskTree makes the one tmpfs that covers all masked paths: its root covers
+// directories, an empty file in it covers files. It is the runtime's own, never
+// something of the container (CVE-2025-31133). Before 6.15 only an attached tree
+// can be cloned, so it lies under the root until pivot_root detaches it.
+func (c *compiler) maskTree() {
+	if len(c.spec.Linux.MaskedPaths) == 0 {
+		return
+	}
+	fs := c.b.Slot("fs")
+	c.mask = c.b.Slot("mask")
+	c.step("/linux/maskedPaths", "create the tree that covers masked paths")
+	c.b.CallTo(fs, nsenter.Fsopen, c.b.Str("tmpfs"), nsenter.Imm(unix.FSOPEN_CLOEXEC))
+	c.fsString(fs, "mode", "0555")
+	c.fsString(fs, "nr_inodes", "3")
+	c.fsString(fs, "nr_blocks", "1")
+	c.b.Call(nsenter.Fsconfig, nsenter.Val(fs), nsenter.Imm(unix.FSCONFIG_CMD_CREATE), nsenter.Null(), nsenter.Null(), nsenter.Imm(0))
+	c.b.CallTo(c.mask, nsenter.Fsmount, nsenter.Val(fs), nsenter.Imm(unix.FSMOUNT_CLOEXEC), nsenter.Imm(maskAttrs&^unix.MOUNT_ATTR_RDONLY))
+	c.close(fs)
+	c.b.Call(nsenter.Mknodat, nsenter.Val(c.mask), c.b.Str(maskFile), nsenter.Imm(unix.S_IFREG|0o444), nsenter.Imm(0))
+	c.setattr(nsenter.Val(c.mask), false, unix.MOUNT_ATTR_RDONLY, 0, 0)
+	c.attach(c.mask, nsenter.Int(unix.AT_FDCWD))
+}
+
+// maskedPaths covers each path. A path that does not exist needs no cover; that
+// is decided by the one openat2 of it and by nothing else.
+func (c *compiler) maskedPaths() {
+	seen := make([]string, 0, len(c.spec.Linux.MaskedPaths))
+	for i, name := range c.spec.Linux.MaskedPaths {
+		clean := path.Clean("/" + name)
+		if contains(seen, clean) {
+			continue
+		}
+		seen = append(seen, clean)
+		c.step(fault.Pointer("/linux/maskedPaths", i), "mask "+quoted(clean))
+		target, tree := c.b.Slot("masked"), c.b.Slot("cover")
+		gone, file, attach := c.b.Label(), c.b.Label(), c.b.Label()
+		c.openat2(target, missing(gone), nsenter.Val(c.root), relative(clean), unix.O_PATH, inRoot)
+		c.fileType(target)
+		c.b.JumpUnless(c.statx+statxMode, typeMask, unix.S_IFDIR, file)
+		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(c.mask), c.b.Str(""), nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH))
+		c.b.Goto(attach)
+		c.b.Bind(file)
+		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(c.mask), c.b.Str(maskFile), nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
+		c.b.Bind(attach)
+		c.attach(tree, nsenter.Val(target))
+		c.close(tree)
+		c.close(target)
+		c.b.Bind(gone)
+	}
+}
+
+// missing are the errors that say that a path does not exist: the path itself,
+// or a component that is a file.
+func missing(gone nsenter.Label) []nsenter.On {
+	return []nsenter.On{{Errno: unix.ENOENT, Label: gone}, {Errno: unix.ENOTDIR, Label: gone}}
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+// readonlyPaths mounts each path on itself, read-only: the clone is read-only
+// with all below it before it is attached, and it is attached to the very file
+// that it was cloned from (GHSA-3q8j-pf29-vwv8).
+func (c *compiler) readonlyPaths() {
+	seen := make([]string, 0, len(c.spec.Linux.ReadonlyPaths))
+	for i, name := range c.spec.Linux.ReadonlyPaths {
+		clean := path.Clean("/" + name)
+		if contains(seen, clean) {
+			continue
+		}
+		seen = append(seen, clean)
+		c.step(fault.Pointer("/linux/readonlyPaths", i), "make "+quoted(clean)+" read-only")
+		target, tree := c.b.Slot("readonly"), c.b.Slot("clone")
+		gone := c.b.Label()
+		c.openat2(target, missing(gone), nsenter.Val(c.root), relative(clean), unix.O_PATH, inRoot)
+		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(target), c.b.Str(""),
+			nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE))
+		c.setattr(nsenter.Val(tree), true, unix.MOUNT_ATTR_RDONLY, 0, 0)
+		c.attach(tree, nsenter.Val(target))
+		c.close(tree)
+		c.close(target)
+		c.b.Bind(gone)
+	}
+}

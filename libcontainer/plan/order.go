@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"brig/libcontainer/fault"
+	"brig/nsenter"
+)
+
+// constraint says that every step of one section comes before every step of
+// another, and why.
+type constraint struct {
+	before, after, why string
+}
+
+// constraints is the order that the program's security and its meaning rest on.
+var constraints = [...]constraint{
+	{"stage", "namespaces", "nobody may look into the stage while it holds fds of the host (CVE-2016-9962)"},
+	{"namespaces", "join", "paths of namespaces mean the host's files"},
+	{"sources", "join", "sources are opened with the host's paths and privileges"},
+	{"sources", "root", "every source is opened before the first target is touched (CVE-2021-30465)"},
+	{"container-sources", "root", "every source is opened before the first target is touched (CVE-2021-30465)"},
+	{"rlimits-raise", "join", "a user namespace has no privilege over limits"},
+	{"join", "fork", "init is born in the namespaces that it joins"},
+	{"fork", "ids", "init takes its ids in its user namespace"},
+	{"ids", "session", "the cgroup namespace belongs to the container's user namespace"},
+	{"propagation", "root", "nothing is mounted while the host can see it"},
+	{"mask", "root", "the cover lies below the root, where pivot_root drops it"},
+	{"root", "mounts", "targets are resolved in the container's root"},
+	{"mounts", "devices", "nodes and links go into the /dev that is mounted"},
+	{"mounts", "maskedPaths", "a later mount would uncover what is masked"},
+	{"mounts", "readonlyPaths", "a later mount would not be covered"},
+	{"sysctl", "readonlyPaths", "/proc/sys becomes read-only"},
+	{"readonlyPaths", "maskedPaths", "the clone for a read-only path would carry its masks twice"},
+	{"devices", "readonly", "nodes are made in a tree that can be written"},
+	{"makecwd", "readonly", "the working directory is made in a tree that can be written"},
+	{"maskedPaths", "pivot", "covers are cloned from a tree that pivot_root drops"},
+	{"readonly", "pivot", "the host's tree goes only when the container's is final"},
+	{"pivot", "ready", "a container that is reported is complete"},
+	{"lookup", "ready", "a missing executable is an error of create"},
+	{"ready", "start", "brig must have written the state before anyone can start"},
+	{"start", "fds", "the socket for the start is one of the fds to close"},
+	{"fds", "cwd", "no name of the config may lead through a fd of the host (CVE-2024-21626)"},
+	{"cwd", "uid", "the directory may be open to root only"},
+	{"keyring", "seccomp", "the profile need not allow what the runtime calls"},
+	{"umask", "exec", "the payload starts with its umask"},
+	{"rlimits", "uid", "limits are set with the privileges of the container's root"},
+	{"bounding", "uid", "dropping from the bounding set needs CAP_SETPCAP"},
+	{"groups", "gid", "setgroups needs CAP_SETGID, which the user may not keep"},
+	{"gid", "uid", "setresgid needs CAP_SETGID, which the user may not keep"},
+	{"uid", "capabilities", "a change of user clears capability sets"},
+	{"uid", "latecwd", "the second try is the user's"},
+	{"latecwd", "capabilities", "the working directory is entered before the sets are final"},
+	{"capabilities", "noNewPrivileges", "the sets are final before execve can no longer change them"},
+	{"noNewPrivileges", "seccomp", "the filter is last: it need allow nothing of the runtime but execve"},
+	{"timings", "seccomp", "the filter is last: it need allow nothing of the runtime but execve"},
+	{"seccomp", "exec", "the payload never runs without its filter"},
+}
+
+// checkOrder checks the constraints on a program. Instructions of the parent part
+// come last in the program and run beside the container's.
+func checkOrder(p *nsenter.Program) error {
+	for _, k := range constraints {
+		last, first := -1, len(p.Steps)
+		for i := range p.Steps {
+			if p.Steps[i].Section == k.before {
+				last = i
+			}
+			if p.Steps[i].Section == k.after && i < first {
+				first = i
+			}
+		}
+		if last > first {
+			return fault.Bugf("plan: %q comes before %q, and must not: %s", k.after, k.before, k.why)
+		}
+	}
+	return nil
+}

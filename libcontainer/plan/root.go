@@ -1,0 +1,135 @@
+package plan
+
+import (
+	"path"
+
+	"brig/nsenter"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// propagationFlag is the MS_ flag of a rootfsPropagation word, 0 for none.
+func propagationFlag(word string) (flag uint64, recursive bool) {
+	if len(word) > 0 && word[0] == 'r' {
+		recursive, word = true, word[1:]
+	}
+	switch word {
+	case "private":
+		return unix.MS_PRIVATE, recursive
+	case "slave":
+		return unix.MS_SLAVE, recursive
+	case "shared":
+		return unix.MS_SHARED, recursive
+	case "unbindable":
+		return unix.MS_UNBINDABLE, recursive
+	}
+	return 0, recursive
+}
+
+// propagation cuts the new mount namespace off from the host's: what the
+// container mounts never reaches the host. One call on the whole tree, never a
+// reading of mountinfo, which skips entries under load (runc#2404).
+func (c *compiler) propagation() {
+	flag := uint64(unix.MS_SLAVE)
+	if word, _ := propagationFlag(c.spec.Linux.RootfsPropagation); word == unix.MS_PRIVATE {
+		flag = word
+	}
+	c.step("/linux/rootfsPropagation", "keep the container's mounts from the host")
+	c.setattr(nsenter.Int(unix.AT_FDCWD), true, 0, 0, flag)
+}
+
+// openRoot clones the tree of the root file system. With a mount entry for "/"
+// that entry's options apply to it.
+func (c *compiler) openRoot() {
+	c.root = c.b.Slot("root")
+	c.step("/root/path", "open the root file system")
+	c.cloneHostTree(c.root, c.in.Rootfs, true)
+	flag := uint64(unix.MS_SLAVE)
+	if word, _ := propagationFlag(c.spec.Linux.RootfsPropagation); word == unix.MS_PRIVATE {
+		flag = word
+	}
+	c.setattr(nsenter.Val(c.root), true, 0, 0, flag)
+	if m := c.rootMount(); m != nil && (m.SetAttr|m.ClearAttr) != 0 {
+		c.step(m.pointer+"/options", "set the attributes of the root file system")
+		c.setattr(nsenter.Val(c.root), false, m.SetAttr, m.ClearAttr, 0)
+	}
+}
+
+// rootMount is the entry of /mounts for the root file system itself, or nil.
+func (c *compiler) rootMount() *mount {
+	for i := range c.mounts {
+		if path.Clean("/"+c.mounts[i].Destination) == "/" {
+			return &c.mounts[i]
+		}
+	}
+	return nil
+}
+
+// mapRoot maps the ids of the root file system with the user namespace whose fd
+// is in scratch space. It runs on the host's side, whose user namespace owns the
+// file system.
+func (c *compiler) mapRoot(usernsFD int) {
+	m := c.rootMount()
+	if m == nil || !m.IDMap && !m.IDMapRecursive {
+		return
+	}
+	c.b.Step(m.pointer, "map the ids of the root file system")
+	attr := c.b.Buffer("mount_attr", mountAttrSize)
+	c.b.Store(attr, 8, nsenter.Imm(unix.MOUNT_ATTR_IDMAP))
+	c.b.Store(attr+24, 4, nsenter.Val(usernsFD))
+	flags := uint64(unix.AT_EMPTY_PATH)
+	if m.IDMapRecursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	c.b.Call(nsenter.MountSetattr, nsenter.Val(c.root), c.b.Str(""), nsenter.Imm(flags), nsenter.Addr(attr), nsenter.Imm(mountAttrSize))
+}
+
+// attachRoot mounts the tree over the root of the new mount namespace, where it
+// stays until pivot_root: mounts need a place in the namespace before 6.15.
+func (c *compiler) attachRoot() {
+	c.step("/root/path", "attach the root file system")
+	c.attach(c.root, nsenter.Int(unix.AT_FDCWD))
+}
+
+// readonly makes read-only what had to be writable while targets were made.
+func (c *compiler) readonly() {
+	for _, t := range c.lateRO {
+		c.step(t.pointer, t.name)
+		c.setattr(nsenter.Val(t.slot), false, unix.MOUNT_ATTR_RDONLY, 0, 0)
+	}
+	if c.spec.Root.Readonly {
+		c.step("/root/readonly", "make the root file system read-only")
+		c.setattr(nsenter.Val(c.root), false, unix.MOUNT_ATTR_RDONLY, 0, 0)
+	}
+}
+
+// pivot makes the tree the root. The host's tree ends up on top of it for one
+// instruction, and is then detached whole.
+func (c *compiler) pivot() {
+	c.step("/root/path", "enter the root file system")
+	c.b.Call(nsenter.Fchdir, nsenter.Val(c.root))
+	if c.in.NoPivot {
+		c.enterWithoutPivot()
+	} else {
+		c.b.Call(nsenter.PivotRoot, c.b.Str("."), c.b.Str("."))
+		c.b.Call(nsenter.Umount2, c.b.Str("."), nsenter.Imm(unix.MNT_DETACH))
+	}
+	word := c.spec.Linux.RootfsPropagation
+	if flag, recursive := propagationFlag(word); flag != 0 {
+		c.step("/linux/rootfsPropagation", "make the root file system "+word)
+		c.setattr(nsenter.Val(c.root), recursive, 0, 0, flag)
+	}
+}
+
+// enterWithoutPivot is for a host that runs from an initramfs, whose root cannot
+// be pivoted. Joining the own mount namespace once more sets the root to what is
+// mounted on top of it, without chroot(2), whose effect a chroot in the container
+// would undo. What it hides is still there, so it is the weaker way.
+func (c *compiler) enterWithoutPivot() {
+	pid, fd := c.b.Slot("pid"), c.b.Slot("pidfd")
+	c.b.CallTo(pid, nsenter.Getpid)
+	c.b.CallTo(fd, nsenter.PidfdOpen, nsenter.Val(pid), nsenter.Imm(0))
+	c.b.Call(nsenter.Setns, nsenter.Val(fd), nsenter.Imm(namespaceFlag(specs.MountNamespace)))
+	c.close(fd)
+}

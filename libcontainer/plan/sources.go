@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"path"
+	"strings"
+
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// hostSources opens all that comes from the host's file system, before anything
+// is mounted (CVE-2021-30465). An ordinary user can clone mounts only in a mount
+// namespace that he owns, so without privileges containerSources does it.
+func (c *compiler) hostSources() {
+	if !c.in.Host.Rootless {
+		c.openSources()
+	}
+}
+
+// containerSources is hostSources for an ordinary user: it opens the same files
+// in the new mount namespace, whose tree is still the host's.
+func (c *compiler) containerSources() {
+	if c.in.Host.Rootless {
+		c.openSources()
+	}
+}
+
+func (c *compiler) openSources() {
+	c.openRoot()
+	for i := range c.mounts {
+		m := &c.mounts[i]
+		if !m.Bind || m.Destination == "/" {
+			continue
+		}
+		m.MountOptions.Bind = true
+		c.step(m.pointer+"/source", "open the source of the bind mount")
+		slot := c.b.Slot("source" + m.pointer[len("/mounts/"):])
+		c.cloneHostTree(slot, c.absolute(m.Mount.Source), m.Recursive)
+		m.source = slot
+		if m.SetAttr|m.ClearAttr != 0 {
+			c.step(m.pointer+"/options", "set the attributes of the bind mount")
+			c.setattr(nsenter.Val(slot), false, m.SetAttr, m.ClearAttr, 0)
+		}
+		c.bindPropagation(m)
+	}
+	c.openNodes()
+}
+
+// bindPropagation applies the propagation options in their order. Without any, a
+// bind mount follows the host but never leads it, as under runc.
+func (c *compiler) bindPropagation(m *mount) {
+	list := m.Propagation
+	if len(list) == 0 {
+		list = []uint64{unix.MS_SLAVE | unix.MS_REC}
+	} else if c.hasNamespace("user") && list[len(list)-1]&unix.MS_SHARED != 0 {
+		// A peer of a host mount in a user namespace would let its root mount
+		// things on the host: it becomes a slave first, as in a copy by the kernel.
+		list = append([]uint64{unix.MS_SLAVE | list[len(list)-1]&unix.MS_REC}, list...)
+	}
+	for _, p := range list {
+		c.step(m.pointer+"/options", "set the propagation of the bind mount")
+		c.setattr(nsenter.Val(m.source), p&unix.MS_REC != 0, 0, 0, p&^unix.MS_REC)
+	}
+}
+
+// cloneHostTree clones the mount tree of a path of the host as a detached one.
+func (c *compiler) cloneHostTree(slot int, name string, recursive bool) {
+	flags := uint64(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+	if recursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	if !c.in.Host.Rootless {
+		c.b.CallTo(slot, nsenter.OpenTree, nsenter.Int(unix.AT_FDCWD), c.b.Str(name), nsenter.Imm(flags))
+		return
+	}
+	fd := c.b.Slot(path.Base(name))
+	c.openat2(fd, nil, nsenter.Int(unix.AT_FDCWD), hostRelative(name), unix.O_PATH, unix.RESOLVE_NO_MAGICLINKS)
+	c.b.CallTo(slot, nsenter.OpenTree, nsenter.Val(fd), c.b.Str(""), nsenter.Imm(flags|unix.AT_EMPTY_PATH))
+	c.close(fd)
+}
+
+// hostRelative is a path of the host from its root, which is the working
+// directory until the container has a root of its own.
+func hostRelative(name string) string {
+	if name = strings.TrimPrefix(path.Clean(name), "/"); name != "" {
+		return name
+	}
+	return "."
+}

@@ -1,0 +1,49 @@
+package plan
+
+import (
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// ready tells brig that everything is in place, and waits for the word that the
+// state is written. When brig is gone instead, the container ends here: nobody
+// would know of it.
+func (c *compiler) ready() {
+	c.step("", "report that the container is made")
+	message, n, committed := c.b.Buffer("ready", 8), c.b.Slot("read"), c.b.Label()
+	c.b.Store(message, 4, nsenter.Imm(nsenter.MessageReady))
+	c.b.Call(nsenter.Write, c.control, nsenter.Addr(message), nsenter.Imm(4))
+	c.b.CallTo(n, nsenter.Read, c.control, nsenter.Addr(c.byte1), nsenter.Imm(1))
+	c.b.JumpIf(n, ^uint64(0), 1, committed)
+	c.b.Fail(unix.ECANCELED, "brig ended before the container was made")
+	c.b.Bind(committed)
+}
+
+// start waits for the datagram of `brig start`, on a socket whose name is outside
+// the container. It carries one end of a socket pair, to which errors go from
+// here on. One message is one start: who is killed halfway has sent nothing.
+func (c *compiler) start() {
+	if c.in.Run {
+		return
+	}
+	c.step("", "wait for the start")
+	header, control := c.b.Buffer("msghdr", 8*msghdrWords), c.b.Buffer("cmsg", cmsgSize)
+	started := c.b.Label()
+	c.storeRecvHeader(header, control)
+	c.b.Call(nsenter.Recvmsg, nsenter.Imm(uint64(c.in.listenFD())), nsenter.Addr(header), nsenter.Imm(unix.MSG_CMSG_CLOEXEC))
+	c.b.JumpIf(control, ^uint64(0), cmsgLen, started)
+	c.b.Fail(unix.EBADMSG, "the message to start carries no socket")
+	c.b.Bind(started)
+	conn := c.b.Slot("reporter")
+	c.b.Store(conn, 4, nsenter.Val(control+cmsgFD))
+	c.b.Call(nsenter.Dup3, nsenter.Val(conn), c.control, nsenter.Imm(unix.O_CLOEXEC))
+}
+
+// closeFDs leaves stdio, the preserved fds and the report socket, which closes
+// itself on execve. It stands before anything is resolved for the payload, so
+// that no name can lead through a fd (CVE-2024-21626).
+func (c *compiler) closeFDs() {
+	c.step("", "close all other fds")
+	c.b.Call(nsenter.CloseRange, nsenter.Imm(uint64(c.in.controlFD())+1), nsenter.Imm(allFDs), nsenter.Imm(unix.CLOSE_RANGE_UNSHARE))
+}

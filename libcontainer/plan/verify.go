@@ -1,0 +1,334 @@
+package plan
+
+import (
+	"strings"
+
+	"brig/libcontainer/fault"
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// Requirements is what the config promises of the program's tail. The verifier
+// takes them from the config and not from the compiler.
+type Requirements struct {
+	Control         int    // number of the control socket, the last fd that stays open
+	Bounding        uint64 // the bounding set that remains
+	NoNewPrivileges bool
+	Seccomp         bool
+	ReadonlyRoot    bool
+	SetgroupsDenied bool
+	NoPivot         bool
+}
+
+func requirementsOf(in *Input) Requirements {
+	return Requirements{
+		Control:         in.controlFD(),
+		Bounding:        capabilitySets(in.Spec.Process.Capabilities).bounding,
+		NoNewPrivileges: in.Spec.Process.NoNewPrivileges,
+		Seccomp:         in.Filter != nil,
+		ReadonlyRoot:    in.Spec.Root.Readonly,
+		SetgroupsDenied: in.Host.SetgroupsDenied,
+		NoPivot:         in.NoPivot,
+	}
+}
+
+// Verify proves the hardening rules over a program, whoever compiled it. The
+// rules are those of docs/design.md, by number; a program that breaks one is a
+// bug of brig and does not run.
+func Verify(p *nsenter.Program, r Requirements) error {
+	v := &verifier{p: p, r: r, origins: make(map[uint64]origin, 64), fork: -1}
+	for i := range p.Instructions {
+		if p.Instructions[i].Op == nsenter.OpFork {
+			v.fork, v.parent = i, p.Instructions[i].Target
+			break
+		}
+	}
+	if v.fork < 0 {
+		return v.broken(0, "there is no fork: init would be brig's own stage")
+	}
+	rules := [...]func(i int, in *nsenter.Instruction) error{
+		v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
+	}
+	for i := range p.Instructions {
+		in := &p.Instructions[i]
+		if in.Op != nsenter.OpCall && in.Op != nsenter.OpFork {
+			continue
+		}
+		for _, rule := range rules {
+			if err := rule(i, in); err != nil {
+				return err
+			}
+		}
+		v.record(i, in)
+	}
+	if err := v.tail(); err != nil {
+		return err
+	}
+	return v.dominance()
+}
+
+// origin says what made the fd in a slot.
+type origin int
+
+const (
+	unknown  origin = iota
+	hostTree        // a clone of a host's tree
+	ownTree         // a file system that the program made
+	named           // a file of the container's tree, by openat2
+	selfTree        // a clone of a named file
+)
+
+type verifier struct {
+	p            *nsenter.Program
+	r            Requirements
+	fork, parent int
+	joined       bool // a namespace was joined, in the host part
+	moved        bool // the first target was touched
+	rootAttached bool
+	origins      map[uint64]origin
+	cloneOf      [2]uint64 // the last selfTree's slot, and the slot it is a clone of
+	attached     []uint64
+	musts        []int // instructions that no jump may skip
+}
+
+func (v *verifier) broken(i int, format string, args ...any) error {
+	e := fault.Bugf(format, args...)
+	line := ""
+	if i < len(v.p.Instructions) {
+		line = v.p.Line(i)
+	}
+	e.Op = "verify: instruction " + itoa(i) + " (" + line + "): " + e.Op
+	return e
+}
+
+// container says whether an instruction runs in the container's init.
+func (v *verifier) container(i int) bool { return i > v.fork && i < v.parent }
+
+// section is the emitter that made an instruction.
+func (v *verifier) section(i int) string { return v.p.StepOf(i).Section }
+
+// text is a string operand.
+func (v *verifier) text(a nsenter.Arg) string {
+	if a.Kind != nsenter.DataAddr || a.Value >= uint64(len(v.p.Data)) {
+		return ""
+	}
+	s, _, _ := strings.Cut(string(v.p.Data[a.Value:]), "\x00")
+	return s
+}
+
+// record keeps what a call does to slots.
+func (v *verifier) record(i int, in *nsenter.Instruction) {
+	dst := uint64(in.Dst)
+	switch in.Sys {
+	case nsenter.OpenTree:
+		v.origins[dst] = hostTree
+		if in.Args[0].Kind == nsenter.SlotValue {
+			switch from := v.origins[in.Args[0].Value]; {
+			case from == ownTree:
+				v.origins[dst] = ownTree
+			case from == named && v.rootAttached:
+				v.origins[dst], v.cloneOf = selfTree, [2]uint64{dst, in.Args[0].Value}
+			}
+		}
+	case nsenter.Fsmount:
+		v.origins[dst] = ownTree
+	case nsenter.Openat2:
+		v.origins[dst] = named
+	case nsenter.Setns, nsenter.Unshare:
+		v.joined = true
+	case nsenter.MoveMount:
+		v.moved = true
+		v.attached = append(v.attached, in.Args[0].Value)
+		v.rootAttached = v.rootAttached || v.section(i) == "root"
+		v.musts = append(v.musts, i)
+	case nsenter.MountSetattr, nsenter.Fsconfig, nsenter.PivotRoot, nsenter.Umount2:
+		v.musts = append(v.musts, i)
+	}
+}
+
+func single(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.Contains(name, "/")
+}
+
+// paths is rule 1: in the container a name is resolved once, by openat2 with a
+// RESOLVE_ flag on an fd; everything else takes an fd, or a single component of a
+// directory that such an openat2 or the program itself made.
+func (v *verifier) paths(i int, in *nsenter.Instruction) error {
+	if !v.container(i) {
+		return nil
+	}
+	switch in.Sys {
+	case nsenter.Openat2:
+		if v.how(in, 2)&unix.RESOLVE_NO_MAGICLINKS == 0 || v.how(in, 2)&^unix.RESOLVE_NO_MAGICLINKS == 0 && v.rootAttached {
+			return v.broken(i, "rule 1: openat2 may follow links out of the root")
+		}
+		if strings.HasPrefix(v.text(in.Args[1]), "/") {
+			return v.broken(i, "rule 1: openat2 of an absolute path")
+		}
+	case nsenter.Mkdirat, nsenter.Mknodat, nsenter.Symlinkat:
+		dir, name := in.Args[0], in.Args[1]
+		if in.Sys == nsenter.Symlinkat {
+			dir, name = in.Args[1], in.Args[2]
+		}
+		if !v.directory(dir) || !single(v.text(name)) {
+			return v.broken(i, "rule 1: a name that is no single component of an open directory")
+		}
+	case nsenter.OpenTree, nsenter.Fchownat:
+		if name := v.text(in.Args[1]); name != "" && (!v.directory(in.Args[0]) || !single(name)) {
+			return v.broken(i, "rule 1: a name that is no single component of an open directory")
+		}
+	case nsenter.Statx, nsenter.MountSetattr:
+		if v.text(in.Args[1]) != "" {
+			return v.broken(i, "rule 1: a path instead of an fd")
+		}
+	case nsenter.MoveMount:
+		if v.text(in.Args[1]) != "" || v.text(in.Args[3]) != "" {
+			return v.broken(i, "rule 1: a path instead of an fd")
+		}
+	case nsenter.PivotRoot:
+		if v.text(in.Args[0]) != "." || v.text(in.Args[1]) != "." || v.previous(i) != nsenter.Fchdir {
+			return v.broken(i, `rule 1: pivot_root takes "." right after fchdir`)
+		}
+	case nsenter.Umount2:
+		if v.text(in.Args[0]) != "." || in.Args[1].Value != unix.MNT_DETACH || v.previous(i) != nsenter.PivotRoot {
+			return v.broken(i, `rule 1: umount2 takes "." right after pivot_root`)
+		}
+	}
+	return nil
+}
+
+func (v *verifier) previous(i int) nsenter.Sys {
+	for i--; i > v.fork; i-- {
+		if v.p.Instructions[i].Op == nsenter.OpCall && v.p.Instructions[i].Sys != nsenter.ClockGettime {
+			return v.p.Instructions[i].Sys
+		}
+	}
+	return nsenter.Clone3
+}
+
+// how reads a word of the open_how of an openat2.
+func (v *verifier) how(in *nsenter.Instruction, word int) uint64 {
+	return v.p.Pointed(in.Args[2], word)
+}
+
+func (v *verifier) directory(a nsenter.Arg) bool {
+	if a.Kind != nsenter.SlotValue {
+		return false
+	}
+	switch v.origins[a.Value] {
+	case named, ownTree, hostTree:
+		return true
+	}
+	return false
+}
+
+// entered is rule 2: a process that has entered a namespace of a container opens
+// nothing by a path of the host.
+func (v *verifier) entered(i int, in *nsenter.Instruction) error {
+	byPath := in.Sys == nsenter.Openat || in.Sys == nsenter.OpenTree && in.Args[0].Kind == nsenter.Immediate
+	if byPath && (v.joined || i > v.fork) {
+		return v.broken(i, "rule 2: a path of the host is opened after a namespace was entered")
+	}
+	return nil
+}
+
+// sources is rule 3: every source is open before the first target is touched,
+// and a tree has its final attributes while it is detached. Later it may only
+// become read-only, or the root get its propagation, before any payload runs.
+func (v *verifier) sources(i int, in *nsenter.Instruction) error {
+	switch in.Sys {
+	case nsenter.OpenTree:
+		if v.moved && (in.Args[0].Kind != nsenter.SlotValue || v.origins[in.Args[0].Value] == unknown) {
+			return v.broken(i, "rule 3: a source is opened after the first target was touched")
+		}
+	case nsenter.MountSetattr:
+		if in.Args[0].Kind != nsenter.SlotValue || !containsSlot(v.attached, in.Args[0].Value) || in.Args[3].Kind != nsenter.DataAddr {
+			return nil
+		}
+		set, clr, propagation := v.p.Pointed(in.Args[3], 0), v.p.Pointed(in.Args[3], 1), v.p.Pointed(in.Args[3], 2)
+		onlyReadonly := set == unix.MOUNT_ATTR_RDONLY && propagation == 0
+		onlyPropagation := set == 0 && propagation != 0 && v.section(i) == "pivot"
+		if clr != 0 || !onlyReadonly && !onlyPropagation {
+			return v.broken(i, "rule 3: the attributes of an attached tree change")
+		}
+	}
+	return nil
+}
+
+func containsSlot(list []uint64, slot uint64) bool {
+	for _, s := range list {
+		if s == slot {
+			return true
+		}
+	}
+	return false
+}
+
+// mountSources is rule 4: what is mounted comes from the host's side or from the
+// program itself. A file of the container's tree may only be mounted on itself.
+func (v *verifier) mountSources(i int, in *nsenter.Instruction) error {
+	if in.Sys != nsenter.MoveMount {
+		return nil
+	}
+	tree := in.Args[0]
+	if tree.Kind != nsenter.SlotValue {
+		return v.broken(i, "rule 4: the source of a mount is no tree of the program")
+	}
+	switch v.origins[tree.Value] {
+	case hostTree, ownTree:
+		return nil
+	case selfTree:
+		if v.cloneOf[0] == tree.Value && in.Args[2].Kind == nsenter.SlotValue && in.Args[2].Value == v.cloneOf[1] {
+			return nil
+		}
+	}
+	return v.broken(i, "rule 4: something of the container's tree is mounted elsewhere")
+}
+
+// cloexec is rule 5, for single calls: every fd closes itself on execve.
+func (v *verifier) cloexec(i int, in *nsenter.Instruction) error {
+	flags, want := uint64(0), uint64(unix.O_CLOEXEC)
+	switch in.Sys {
+	case nsenter.Openat2:
+		flags = v.how(in, 0)
+	case nsenter.Openat, nsenter.Dup3:
+		flags = in.Args[2].Value
+	case nsenter.OpenTree:
+		flags, want = in.Args[2].Value, unix.OPEN_TREE_CLOEXEC
+	case nsenter.Fsopen:
+		flags, want = in.Args[1].Value, unix.FSOPEN_CLOEXEC
+	case nsenter.Fsmount:
+		flags, want = in.Args[1].Value, unix.FSMOUNT_CLOEXEC
+	case nsenter.Pipe2:
+		flags = in.Args[1].Value
+	case nsenter.Accept4:
+		flags, want = in.Args[3].Value, unix.SOCK_CLOEXEC
+	case nsenter.Recvmsg:
+		flags, want = in.Args[2].Value, unix.MSG_CMSG_CLOEXEC
+	default:
+		return nil
+	}
+	if flags&want == 0 {
+		return v.broken(i, "rule 5: an fd that stays open across execve")
+	}
+	return nil
+}
+
+// creation is rule 8: O_CREAT only with O_EXCL and O_NOFOLLOW.
+func (v *verifier) creation(i int, in *nsenter.Instruction) error {
+	flags := uint64(0)
+	switch in.Sys {
+	case nsenter.Openat2:
+		flags = v.how(in, 0)
+	case nsenter.Openat:
+		flags = in.Args[2].Value
+	}
+	if flags&unix.O_CREAT != 0 && flags&(unix.O_EXCL|unix.O_NOFOLLOW) != unix.O_EXCL|unix.O_NOFOLLOW {
+		return v.broken(i, "rule 8: O_CREAT without O_EXCL and O_NOFOLLOW")
+	}
+	if flags&unix.O_TRUNC != 0 {
+		return v.broken(i, "rule 8: O_TRUNC")
+	}
+	return nil
+}

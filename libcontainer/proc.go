@@ -1,0 +1,112 @@
+package libcontainer
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+
+	"brig/libcontainer/fault"
+
+	"golang.org/x/sys/unix"
+)
+
+// procfs is the host's /proc, verified to be the root of a procfs, so that what
+// brig writes about a process goes to that process (CVE-2019-16884).
+type procfs struct{ fd int }
+
+const procRootIno = 1
+
+func openProc() (procfs, error) {
+	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return procfs{-1}, fault.Hostf("", err, "open the host's /proc")
+	}
+	var fs unix.Statfs_t
+	var st unix.Stat_t
+	if err := errors.Join(unix.Fstatfs(fd, &fs), unix.Fstat(fd, &st)); err != nil {
+		unix.Close(fd)
+		return procfs{-1}, fault.Hostf("", err, "look at the host's /proc")
+	}
+	if fs.Type != unix.PROC_SUPER_MAGIC || st.Ino != procRootIno {
+		unix.Close(fd)
+		return procfs{-1}, fault.Hostf("", unix.EINVAL, "the host's /proc is not a procfs")
+	}
+	return procfs{fd}, nil
+}
+
+func (p procfs) close() { unix.Close(p.fd) }
+
+var procHow = unix.OpenHow{
+	Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
+}
+
+func (p procfs) open(pid int, name string, flags uint64) (int, error) {
+	how := procHow
+	how.Flags = flags | unix.O_CLOEXEC
+	return unix.Openat2(p.fd, strconv.Itoa(pid)+"/"+name, &how)
+}
+
+// write writes a file of a process in one write(2), as id maps demand.
+func (p procfs) write(pid int, name, value string) error {
+	fd, err := p.open(pid, name, unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte(value))
+	return err
+}
+
+// process is what /proc/PID/stat says of a process.
+type process struct {
+	comm      string
+	state     byte
+	startTime uint64 // clock ticks since boot
+}
+
+// stat reads /proc/PID/stat; unix.ESRCH when there is no such process.
+func (p procfs) stat(pid int) (process, error) {
+	fd, err := p.open(pid, "stat", unix.O_RDONLY)
+	if errors.Is(err, unix.ENOENT) {
+		return process{}, unix.ESRCH
+	}
+	if err != nil {
+		return process{}, err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 1024)
+	n, err := unix.Read(fd, buf)
+	if err != nil {
+		return process{}, err
+	}
+	return parseStat(buf[:n])
+}
+
+// Fields of /proc/PID/stat after the command name, which may contain anything.
+const (
+	statState     = 0
+	statStartTime = 19
+)
+
+func parseStat(raw []byte) (process, error) {
+	open, end := bytes.IndexByte(raw, '('), bytes.LastIndexByte(raw, ')')
+	if open < 0 || end < open {
+		return process{}, fault.Bugf("/proc/PID/stat reads %q", raw)
+	}
+	fields := strings.Fields(string(raw[end+1:]))
+	if len(fields) <= statStartTime {
+		return process{}, fault.Bugf("/proc/PID/stat reads %q", raw)
+	}
+	start, err := strconv.ParseUint(fields[statStartTime], 10, 64)
+	if err != nil {
+		return process{}, fault.Bugf("/proc/PID/stat reads %q", raw)
+	}
+	return process{comm: string(raw[open+1 : end]), state: fields[statState][0], startTime: start}, nil
+}
+
+// alive says that the process is still there and is the one that was started at
+// that time, and not another with its number, nor a zombie.
+func (p process) alive(startTime uint64) bool {
+	return p.startTime == startTime && p.state != 'Z' && p.state != 'X'
+}

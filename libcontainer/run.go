@@ -1,0 +1,116 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+
+	"brig/libcontainer/fault"
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// RunOptions are the flags of run beyond those of create.
+type RunOptions struct {
+	CreateOptions
+	Detach      bool
+	Keep        bool
+	NoSubreaper bool
+	Timings     func(p *nsenter.Program, stamps []byte) // nil without --timings
+}
+
+// Run makes a container, starts it, waits for its end and removes it. It returns
+// the payload's exit status, 128 and the signal's number for one that was killed.
+func (r *Runtime) Run(o *RunOptions) (int, error) {
+	if !o.NoSubreaper {
+		// What the payload leaves behind is reaped here, not by the host's init.
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return 1, fault.Hostf("", err, "become a subreaper")
+		}
+	}
+	var signals chan os.Signal
+	if !o.Detach {
+		signals = make(chan os.Signal, 128)
+		signal.Notify(signals)
+		defer signal.Stop(signals)
+	}
+	m, err := r.make(&o.CreateOptions, true, o.Timings != nil)
+	if err != nil {
+		return 1, err
+	}
+	if err := m.exec(o); err != nil {
+		return 1, errors.Join(err, m.undo())
+	}
+	if o.Detach {
+		m.close()
+		return 0, nil
+	}
+	go m.forward(signals)
+	status := m.wait()
+	if o.Keep {
+		m.close()
+		return status, nil
+	}
+	return status, m.undo()
+}
+
+// exec writes the state, sends the word to go on, and waits until the payload
+// runs: from then on the container is running.
+func (m *made) exec(o *RunOptions) error {
+	if err := m.dir.save(m.rec); err != nil {
+		return err
+	}
+	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
+		return err
+	}
+	if err := m.stage.Go(-1); err != nil {
+		return err
+	}
+	for {
+		msg, err := m.stage.Receive()
+		switch {
+		case err != nil:
+			return err
+		case msg.Failed():
+			return m.program.Fault(msg)
+		case msg.Ended():
+			return nil
+		case msg.Type == nsenter.MessageTimes && o.Timings != nil:
+			o.Timings(m.program, msg.Data)
+		}
+	}
+}
+
+// forward passes on the signals that brig gets, but for those that are about brig
+// itself.
+func (m *made) forward(signals <-chan os.Signal) {
+	for s := range signals {
+		n, ok := s.(unix.Signal)
+		if !ok || n == unix.SIGCHLD || n == unix.SIGURG || n == unix.SIGPIPE || n == unix.SIGWINCH {
+			continue
+		}
+		unix.PidfdSendSignal(m.pidfd, n, nil, 0)
+	}
+}
+
+// wait reaps all children until init has ended.
+func (m *made) wait() int {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return 1
+		}
+		if pid != m.rec.Pid {
+			continue
+		}
+		if status.Signaled() {
+			return 128 + int(status.Signal())
+		}
+		return status.ExitStatus()
+	}
+}

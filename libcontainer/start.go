@@ -1,0 +1,137 @@
+package libcontainer
+
+import (
+	"errors"
+
+	"brig/libcontainer/fault"
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// startSocket is bound in the container's directory, which only its owner can
+// search. The stage reads one datagram from it.
+const startSocket = "start"
+
+// listen makes the start socket. Its name is relative to the directory, so that
+// the length of --root does not matter: a socket address holds 108 bytes.
+func (d *directory) listen() (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fault.Hostf("", err, "create the start socket")
+	}
+	err = d.within(func() error { return unix.Bind(fd, &unix.SockaddrUnix{Name: startSocket}) })
+	if err != nil {
+		unix.Close(fd)
+		return -1, fault.Hostf("", err, "bind the start socket")
+	}
+	return fd, nil
+}
+
+// within runs f with the container's directory as the working directory.
+func (d *directory) within(f func() error) error {
+	was, err := unix.Open(".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(was)
+	if err := unix.Fchdir(d.fd); err != nil {
+		return err
+	}
+	return errors.Join(f(), unix.Fchdir(was))
+}
+
+// Start lets a created container execute its payload, and returns when it has.
+func (r *Runtime) Start(id string) error {
+	d, err := r.open(id)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.lock(); err != nil {
+		return err
+	}
+	rec, err := d.load()
+	if errors.Is(err, unix.ENOENT) {
+		return fault.Configf("", "cannot start a container in the %s state: %s", Stopped, id)
+	}
+	if err != nil {
+		return err
+	}
+	status, err := d.status(rec)
+	if err != nil {
+		return err
+	}
+	if err := startable(status, id); err != nil {
+		return err
+	}
+	return d.start(rec)
+}
+
+// startable spells the refusals as engines know them.
+func startable(status, id string) error {
+	switch status {
+	case Created:
+		return nil
+	case Stopped:
+		return fault.Configf("", "cannot start a container that has stopped: %s", id)
+	case Running:
+		return fault.Configf("", "cannot start an already running container: %s", id)
+	}
+	return fault.Configf("", "cannot start a container in the %s state: %s", status, id)
+}
+
+// start sends the datagram with the socket on which the stage answers. The end
+// of that stream means that execve closed it.
+func (d *directory) start(rec *record) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fault.Hostf("", err, "socketpair for the start")
+	}
+	defer unix.Close(pair[0])
+	err = d.sendStart(pair[1])
+	unix.Close(pair[1])
+	if err != nil {
+		return err
+	}
+	msg, err := nsenter.ReceiveFrom(pair[0])
+	if err != nil {
+		return err
+	}
+	if msg.Failed() {
+		return rec.explain(msg)
+	}
+	if err := unix.Unlinkat(d.fd, startSocket, 0); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fault.Hostf("", err, "remove the start socket of %q", d.id)
+	}
+	return nil
+}
+
+func (d *directory) sendStart(reporter int) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fault.Hostf("", err, "create a socket for the start")
+	}
+	defer unix.Close(fd)
+	err = d.within(func() error {
+		return unix.Sendmsg(fd, []byte{'S'}, unix.UnixRights(reporter), &unix.SockaddrUnix{Name: startSocket}, unix.MSG_NOSIGNAL)
+	})
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return fault.Configf("", "cannot start a container that has stopped: %s", d.id)
+	}
+	if err != nil {
+		return fault.Hostf("", err, "send the start")
+	}
+	return nil
+}
+
+// explain turns an error frame into the step that it comes from.
+func (rec *record) explain(msg nsenter.Message) error {
+	found := tailStep{Name: "start the payload"}
+	for _, s := range rec.Tail {
+		if s.First <= msg.Index {
+			found = s
+		}
+	}
+	return fault.Hostf(found.Pointer, msg.Errno, "%s", found.Name)
+}

@@ -1,0 +1,111 @@
+// brig is a minimal, hardened OCI container runtime.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"brig/libcontainer"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Set by the linker.
+var (
+	version = "0.1.0-dev"
+	commit  = "unknown"
+)
+
+// specVersion is the newest runtime-spec that brig knows all fields of.
+const specVersion = "1.3.0"
+
+const description = `A container is started in two halves, as engines do it, or at once:
+
+  brig create -b BUNDLE ID    make the container; its init waits
+  brig start ID               let init execute the payload
+  brig run -b BUNDLE ID       both, wait for its end, and delete it
+
+brig plan shows every system call of a start before it is made.`
+
+func main() {
+	os.Exit(run(os.Args, os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	status := 0
+	app := &cli.App{
+		Name:            "brig",
+		Usage:           "minimal, hardened OCI container runtime",
+		Description:     description,
+		Version:         version,
+		HideHelpCommand: true,
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		Flags:           globalFlags(),
+		Commands:        commands(&status),
+		Before:          openLog,
+		// Errors are printed here, once, in their one form.
+		ExitErrHandler: func(*cli.Context, error) {},
+		CommandNotFound: func(_ *cli.Context, name string) {
+			status = 1
+			fmt.Fprintf(stderr, "brig: no such command: %q (see brig --help)\n", name)
+		},
+	}
+	cli.VersionPrinter = printVersion
+	if err := app.Run(args); err != nil {
+		return report(stderr, err, status)
+	}
+	return status
+}
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "debug", Usage: "log more"},
+		&cli.StringFlag{Name: "log", Usage: "append the log to `FILE` and not only to stderr"},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "format of the log: text or json"},
+		&cli.StringFlag{Name: "root", Value: defaultRoot(), Usage: "`DIR` with the state of all containers"},
+		&cli.BoolFlag{Name: "systemd-cgroup", Usage: "refused: this version has no systemd driver yet"},
+		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "auto, true or false; brig asks the kernel"},
+	}
+}
+
+// commands is the command table, one file each.
+func commands(status *int) []*cli.Command {
+	return []*cli.Command{
+		createCommand(),
+		deleteCommand(),
+		featuresCommand(),
+		killCommand(),
+		listCommand(),
+		planCommand(),
+		runCommand(status),
+		specCommand(),
+		startCommand(),
+		stateCommand(),
+	}
+}
+
+// defaultRoot is per user: what an ordinary user starts is nobody else's.
+func defaultRoot() string {
+	if os.Geteuid() == 0 {
+		return "/run/brig"
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return dir + "/brig"
+	}
+	return fmt.Sprintf("/tmp/brig-%d", os.Geteuid())
+}
+
+func printVersion(c *cli.Context) {
+	fmt.Fprintf(c.App.Writer, "brig version %s\ncommit: %s\nspec: %s\n", version, commit, specVersion)
+}
+
+// runtime is what the global flags say of the runtime.
+func runtime(c *cli.Context) *libcontainer.Runtime {
+	return &libcontainer.Runtime{Root: c.String("root"), Warn: func(text string) { warn(c, text) }}
+}
