@@ -1,333 +1,328 @@
 package spec
 
 import (
+	"math"
 	"reflect"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"brig/libcontainer/fault"
 )
 
-// maxDepth bounds nesting. The types of the specification are at most 8 deep;
-// what is deeper is in unknown keys, and each level costs stack.
+// maxDepth bounds the nesting of a config; the spec's own types nest to 7.
 const maxDepth = 64
 
-// decoder is one pass over one document.
+// decoder reads one JSON document into Go values, in one pass. It is stricter
+// than encoding/json, which takes keys of any case and the last of several equal
+// keys, so that two programs can read two configs from one file; and it looks
+// only at the types that the document touches, which is what counts in a process
+// that lives for milliseconds.
 type decoder struct {
-	text     string
+	data     []byte
 	pos      int
+	depth    int
 	path     []segment
 	warnings []string
-	unknown  int
+	types    []structType
 }
 
-// decode decodes the document into the value that v points to.
-func decode(text string, v any) ([]string, *fault.Error) {
-	d := decoder{text: text, path: make([]segment, 0, 16)}
-	if f := d.document(reflect.ValueOf(v).Elem()); f != nil {
-		return d.warnings, f
-	}
-	if more := d.unknown - len(d.warnings); more > 0 {
-		d.warnings = append(d.warnings, warnf("", "%d more unknown keys are ignored", more)[2:])
-	}
-	return d.warnings, nil
+// segment is one step of the JSON pointer to the current value.
+type segment struct {
+	key   string
+	index int // used when key is ""; a key "" has index -1
 }
 
-func (d *decoder) document(v reflect.Value) *fault.Error {
-	d.space()
-	if d.pos == len(d.text) {
-		return fault.Configf("", "the config is empty")
+// structType is what the decoder needs of a struct type that it has met.
+type structType struct {
+	typ    reflect.Type
+	fields []structField
+}
+
+type structField struct {
+	name  string
+	index []int
+}
+
+func (d *decoder) pointer() string {
+	p := ""
+	for _, s := range d.path {
+		if s.key != "" || s.index < 0 {
+			p = fault.Pointer(p, s.key)
+		} else {
+			p = fault.Pointer(p, s.index)
+		}
 	}
-	if strings.HasPrefix(d.text, "\ufeff") {
-		return d.syntax("the config starts with a byte order mark")
+	return p
+}
+
+// fail reports a fault of the value at hand.
+func (d *decoder) fail(format string, args ...any) error {
+	return fault.Configf(d.pointer(), format, args...)
+}
+
+// syntax reports bytes that are no JSON, by line and column.
+func (d *decoder) syntax(format string, args ...any) error {
+	seen := d.data[:min(d.pos, len(d.data))]
+	line := 1
+	column := 1
+	for _, c := range seen {
+		column++
+		if c == '\n' {
+			line, column = line+1, 1
+		}
 	}
-	if f := d.value(v); f != nil {
-		return f
+	e := fault.Configf(d.pointer(), format, args...)
+	e.Op = "line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column) + ": " + e.Op
+	return e
+}
+
+func (d *decoder) document(v reflect.Value) error {
+	if d.peek() == 0 && d.pos >= len(d.data) {
+		return d.syntax("the config is empty")
 	}
-	d.space()
-	if d.pos < len(d.text) {
-		return d.syntax("there is %s after the end of the config", d.found())
+	if err := d.value(v); err != nil {
+		return err
+	}
+	if d.peek(); d.pos < len(d.data) {
+		return d.syntax("something follows the config")
 	}
 	return nil
 }
 
-// value decodes the next value into v.
-func (d *decoder) value(v reflect.Value) *fault.Error {
-	d.space()
-	switch v.Kind() {
-	case reflect.String:
-		return d.stringValue(v)
-	case reflect.Struct:
-		return d.structValue(v)
-	case reflect.Slice:
-		return d.sliceValue(v)
-	case reflect.Pointer:
-		return d.pointerValue(v)
-	case reflect.Map:
-		return d.mapValue(v)
-	case reflect.Bool:
-		return d.boolValue(v)
-	case reflect.Int, reflect.Int32, reflect.Int64:
-		return d.intValue(v)
-	case reflect.Uint, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return d.uintValue(v)
-	case reflect.Interface:
-		return d.anyValue(v)
-	}
-	return fault.Bugf("no decoder for %s", v.Type())
-}
-
-// null takes a null, which stands for an absent field where absent and empty
-// differ. Where they do not, as for a number, it is refused: null must not become
-// user id 0.
-func (d *decoder) null() bool {
-	if strings.HasPrefix(d.text[d.pos:], "null") {
-		d.pos += len("null")
-		return true
-	}
-	return false
-}
-
-func (d *decoder) pointerValue(v reflect.Value) *fault.Error {
-	if d.null() {
-		return nil
-	}
-	p := reflect.New(v.Type().Elem())
-	v.Set(p)
-	return d.value(p.Elem())
-}
-
-func (d *decoder) stringValue(v reflect.Value) *fault.Error {
-	s, f := d.stringText()
-	if f != nil {
-		return f
-	}
-	v.SetString(s)
-	return nil
-}
-
-// stringText reads a string that is a value and checks its control characters.
-func (d *decoder) stringText() (string, *fault.Error) {
-	if d.peek() != '"' {
-		return "", d.wrongType("a string")
-	}
-	at := d.pos
-	s, control, f := d.quoted()
-	if f == nil && control {
-		f = d.controls(s, at)
-	}
-	return s, f
-}
-
-func (d *decoder) boolValue(v reflect.Value) *fault.Error {
-	switch rest := d.text[d.pos:]; {
-	case strings.HasPrefix(rest, "true"):
-		d.pos += len("true")
-		v.SetBool(true)
-	case strings.HasPrefix(rest, "false"):
-		d.pos += len("false")
-		v.SetBool(false)
-	default:
-		return d.wrongType("true or false")
-	}
-	return nil
-}
-
-func (d *decoder) sliceValue(v reflect.Value) *fault.Error {
-	if d.null() {
-		return nil
-	}
-	if list, ok := v.Addr().Interface().(*[]string); ok {
-		return d.stringList(list)
-	}
-	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
-	return d.array(func(i int) *fault.Error {
-		v.Grow(1)
-		v.SetLen(i + 1)
-		return d.value(v.Index(i))
-	})
-}
-
-// stringList is sliceValue without reflection, for what most of a config is.
-func (d *decoder) stringList(list *[]string) *fault.Error {
-	*list = []string{}
-	return d.array(func(int) *fault.Error {
-		s, f := d.stringText()
-		*list = append(*list, s)
-		return f
-	})
-}
-
-func (d *decoder) mapValue(v reflect.Value) *fault.Error {
-	if d.null() {
-		return nil
-	}
-	if m, ok := v.Addr().Interface().(*map[string]string); ok {
-		return d.stringMap(m)
-	}
-	t := v.Type()
-	v.Set(reflect.MakeMap(t))
-	return d.object(func(key string) *fault.Error {
-		k := reflect.ValueOf(key)
-		if v.MapIndex(k).IsValid() {
-			return d.duplicate()
-		}
-		e := reflect.New(t.Elem()).Elem()
-		if f := d.value(e); f != nil {
-			return f
-		}
-		v.SetMapIndex(k, e)
-		return nil
-	})
-}
-
-// stringMap is mapValue without reflection.
-func (d *decoder) stringMap(m *map[string]string) *fault.Error {
-	*m = map[string]string{}
-	return d.object(func(key string) *fault.Error {
-		if _, ok := (*m)[key]; ok {
-			return d.duplicate()
-		}
-		s, f := d.stringText()
-		(*m)[key] = s
-		return f
-	})
-}
-
-func (d *decoder) structValue(v reflect.Value) *fault.Error {
-	var (
-		seen  uint64 // one bit for each field
-		next  int    // keys mostly come in the order of the fields
-		extra keySet
-	)
-	return d.object(func(key string) *fault.Error {
-		field, n, ok := findField(v, key, next)
-		if !ok {
-			if !extra.add(key) {
-				return d.duplicate()
-			}
-			d.warnUnknown(v.Type(), key)
-			return d.skip()
-		}
-		if seen&(1<<n) != 0 {
-			return d.duplicate()
-		}
-		seen |= 1 << n
-		next = n + 1
-		return d.value(field)
-	})
-}
-
-// object reads the members of an object. At the call the key is on the path and
-// the value is next.
-func (d *decoder) object(member func(key string) *fault.Error) *fault.Error {
-	if d.peek() != '{' {
-		return d.wrongType("an object")
-	}
-	return d.items('}', func(int) *fault.Error {
-		if d.peek() != '"' {
-			return d.syntax("a key in quotes is missing before %s", d.found())
-		}
-		key, control, f := d.quoted()
-		if f != nil {
-			return f
-		}
-		if control {
-			return d.fault("a key holds a control character: %q", shorten(key))
-		}
-		if d.space(); d.peek() != ':' {
-			return d.syntax("the key %q has no ':' after it but %s", shorten(key), d.found())
-		}
-		d.pos++
-		d.space()
-		d.path = append(d.path, segment{key: key})
-		f = member(key)
-		d.path = d.path[:len(d.path)-1]
-		return f
-	})
-}
-
-// array reads the elements of an array. At the call the index is on the path and
-// the element is next.
-func (d *decoder) array(element func(i int) *fault.Error) *fault.Error {
-	if d.peek() != '[' {
-		return d.wrongType("an array")
-	}
-	return d.items(']', func(i int) *fault.Error {
-		d.path = append(d.path, segment{index: i + 1})
-		f := element(i)
-		d.path = d.path[:len(d.path)-1]
-		return f
-	})
-}
-
-// items reads what stands between brackets, separated by commas.
-func (d *decoder) items(closing byte, item func(i int) *fault.Error) *fault.Error {
-	if len(d.path) >= maxDepth {
-		return d.fault("values are nested more than %d deep", maxDepth)
-	}
-	d.pos++
-	for i := 0; ; i++ {
-		d.space()
-		if i == 0 && d.peek() == closing {
-			break
-		}
-		if f := item(i); f != nil {
-			return f
-		}
-		d.space()
-		if d.peek() == closing {
-			break
-		}
-		if d.peek() != ',' {
-			return d.syntax("',' or '%c' is missing before %s", closing, d.found())
-		}
-		d.pos++
-	}
-	d.pos++
-	return nil
-}
-
-// space skips the four characters that JSON knows as white space.
-func (d *decoder) space() {
-	for d.pos < len(d.text) {
-		switch d.text[d.pos] {
-		case ' ', '\t', '\n', '\r':
+// peek skips white space and returns the next byte, 0 at the end.
+func (d *decoder) peek() byte {
+	for d.pos < len(d.data) {
+		switch c := d.data[d.pos]; c {
+		case ' ', '\t', '\r', '\n':
 			d.pos++
 		default:
-			return
+			return c
 		}
-	}
-}
-
-// peek returns the next byte; at the end of the text, one that starts nothing.
-func (d *decoder) peek() byte {
-	if d.pos < len(d.text) {
-		return d.text[d.pos]
 	}
 	return 0
 }
 
-// found says in words what comes next.
-func (d *decoder) found() string {
-	if d.pos == len(d.text) {
-		return "the end of the file"
+func (d *decoder) expect(c byte) error {
+	if got := d.peek(); got != c {
+		return d.unexpected(strconv.QuoteRune(rune(c)))
 	}
-	switch c := d.text[d.pos]; {
-	case c == '"':
-		return "a string"
-	case c == '{':
-		return "an object"
-	case c == '[':
-		return "an array"
-	case c == '-' || '0' <= c && c <= '9':
-		return "a number"
+	d.pos++
+	return nil
+}
+
+func (d *decoder) unexpected(want string) error {
+	if d.peek(); d.pos >= len(d.data) {
+		return d.syntax("the config ends where %s should be", want)
 	}
-	for _, word := range [...]string{"null", "true", "false"} {
-		if strings.HasPrefix(d.text[d.pos:], word) {
-			return word
+	return d.syntax("%q where %s should be", d.data[d.pos], want)
+}
+
+// literal reads a word if it is the next one.
+func (d *decoder) literal(word string) bool {
+	if d.peek(); !strings.HasPrefix(string(d.data[d.pos:min(len(d.data), d.pos+len(word))]), word) {
+		return false
+	}
+	d.pos += len(word)
+	return true
+}
+
+// value decodes the next value into v, whose zero value stands for null where
+// null can mean absence.
+func (d *decoder) value(v reflect.Value) error {
+	if d.peek() == 'n' {
+		return d.null(v)
+	}
+	if v.Type() == skippedType {
+		return d.skip()
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return d.value(v.Elem())
+	case reflect.Struct:
+		fields := d.fields(v.Type())
+		seen := uint64(0)
+		return d.object(v, func(key string) error { return d.field(v, fields, &seen, key) })
+	case reflect.Map:
+		return d.mapping(v)
+	case reflect.Slice:
+		return d.list(v)
+	case reflect.String:
+		s, err := d.text()
+		if err == nil {
+			v.SetString(s)
 		}
+		return err
+	case reflect.Bool:
+		return d.boolean(v)
+	case reflect.Interface:
+		return d.skipInto(v)
 	}
-	r, _ := utf8.DecodeRuneInString(d.text[d.pos:])
-	return quoteRune(r)
+	return d.number(v)
+}
+
+func (d *decoder) null(v reflect.Value) error {
+	if !d.literal("null") {
+		return d.unexpected("a value")
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return nil
+	}
+	return d.fail("null where %s should be", kindName(v))
+}
+
+func kindName(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	}
+	return "a whole number"
+}
+
+func (d *decoder) boolean(v reflect.Value) error {
+	switch {
+	case d.literal("true"):
+		v.SetBool(true)
+	case d.literal("false"):
+	default:
+		return d.wrongType(v)
+	}
+	return nil
+}
+
+// wrongType tells a value of another type from what is no value.
+func (d *decoder) wrongType(v reflect.Value) error {
+	switch c := d.peek(); {
+	case c == '"', c == '{', c == '[', c == '-', c >= '0' && c <= '9', c == 't', c == 'f':
+		return d.fail("%s should be here", kindName(v))
+	}
+	return d.unexpected(kindName(v))
+}
+
+// number reads a whole number in plain digits: no fraction, no exponent, nothing
+// that two readers could take for two numbers (CVE-2024-40635).
+func (d *decoder) number(v reflect.Value) error {
+	if c := d.peek(); c != '-' && (c < '0' || c > '9') {
+		return d.wrongType(v)
+	}
+	start := d.pos
+	for d.pos < len(d.data) && strings.IndexByte("+-.eE0123456789", d.data[d.pos]) >= 0 {
+		d.pos++
+	}
+	text := string(d.data[start:d.pos])
+	digits := strings.TrimPrefix(text, "-")
+	if digits == "" || len(digits) > 1 && digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
+		return d.fail("%s is not a whole number in plain digits", text)
+	}
+	bits := v.Type().Bits()
+	if v.CanInt() {
+		n, err := strconv.ParseInt(text, 10, bits)
+		if err != nil {
+			return d.fail("%s is not between %d and %d", text, int64(math.MinInt64)>>(64-bits), int64(math.MaxInt64)>>(64-bits))
+		}
+		v.SetInt(n)
+		return nil
+	}
+	n, err := strconv.ParseUint(text, 10, bits)
+	if err != nil {
+		return d.fail("%s is not between 0 and %d", text, uint64(math.MaxUint64)>>(64-bits))
+	}
+	v.SetUint(n)
+	return nil
+}
+
+func (d *decoder) list(v reflect.Value) error {
+	if d.peek() != '[' {
+		return d.wrongType(v)
+	}
+	if err := d.deeper(); err != nil {
+		return err
+	}
+	d.pos++
+	out := reflect.MakeSlice(v.Type(), 0, 4)
+	zero := reflect.Zero(v.Type().Elem())
+	for i := 0; d.peek() != ']'; i++ {
+		if i > 0 {
+			if err := d.expect(','); err != nil {
+				return err
+			}
+		}
+		d.path = append(d.path, segment{index: i})
+		out = reflect.Append(out, zero)
+		if err := d.value(out.Index(i)); err != nil {
+			return err
+		}
+		d.path = d.path[:len(d.path)-1]
+	}
+	d.pos++
+	d.depth--
+	v.Set(out)
+	return nil
+}
+
+func (d *decoder) deeper() error {
+	if d.depth++; d.depth > maxDepth {
+		return d.fail("the config nests deeper than %d levels", maxDepth)
+	}
+	return nil
+}
+
+func (d *decoder) mapping(v reflect.Value) error {
+	if d.peek() == '{' {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	return d.object(v, func(key string) error {
+		if v.MapIndex(reflect.ValueOf(key).Convert(v.Type().Key())).IsValid() {
+			return d.fail("the key is there twice")
+		}
+		element := reflect.New(v.Type().Elem()).Elem()
+		if err := d.value(element); err != nil {
+			return err
+		}
+		v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), element)
+		return nil
+	})
+}
+
+// object reads the members of an object; the current path is that of the member.
+func (d *decoder) object(v reflect.Value, member func(key string) error) error {
+	if d.peek() != '{' {
+		return d.wrongType(v)
+	}
+	if err := d.deeper(); err != nil {
+		return err
+	}
+	d.pos++
+	for i := 0; d.peek() != '}'; i++ {
+		if i > 0 {
+			if err := d.expect(','); err != nil {
+				return err
+			}
+		}
+		if d.peek() != '"' {
+			return d.unexpected("a key")
+		}
+		key, err := d.text()
+		if err != nil {
+			return err
+		}
+		if err := d.expect(':'); err != nil {
+			return err
+		}
+		d.path = append(d.path, segment{key: key, index: -1})
+		if err := member(key); err != nil {
+			return err
+		}
+		d.path = d.path[:len(d.path)-1]
+	}
+	d.pos++
+	d.depth--
+	return nil
 }

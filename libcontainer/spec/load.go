@@ -2,8 +2,9 @@ package spec
 
 import (
 	"errors"
-	"fmt"
-	"unsafe"
+	"io"
+	"os"
+	"reflect"
 
 	"brig/libcontainer/fault"
 
@@ -11,110 +12,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxConfig bounds config.json. The kernel takes at most 6 MiB of arguments and
-// environment at execve, and all else in a config is small: 10 MiB hold every
-// config that can run, and keep a bad one from filling the memory of the host.
-const maxConfig = 10 << 20
+// MaxConfig bounds config.json, in bytes. The largest that engines write have a
+// few hundred kilobytes; the programs compiled from one are bounded at 16 MiB.
+const MaxConfig = 10 << 20
 
-// Load reads and parses the config at path. It returns the warnings of [Parse].
-func Load(path string) (*specs.Spec, []string, error) {
-	text, err := readConfig(path)
+// Load reads and decodes a config file. The warnings are about keys that the spec
+// does not know. Opening does not wait: a FIFO in the place of the file is an
+// error, not a hang.
+func Load(name string) (*specs.Spec, []string, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
-		return nil, nil, err
+		e := fault.Hostf("", err, "open the config %s", name)
+		e.Class = fault.Config
+		return nil, nil, e
 	}
-	return parse(text)
-}
-
-// readConfig reads a regular file. O_NONBLOCK because a FIFO by the name of
-// config.json would otherwise hang the runtime before it can look at the type.
-func readConfig(path string) (string, error) {
-	fd, err := openConfig(path)
-	if err != nil {
-		return "", openFault(path, err)
-	}
-	defer unix.Close(fd)
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return "", fault.Hostf("", err, "fstat %q", path)
+		return nil, nil, fault.Hostf("", err, "look at the config %s", name)
 	}
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return "", fault.Configf("", "%q is not a regular file", path)
-	case st.Size > maxConfig:
-		return "", tooLarge(path)
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, nil, fault.Configf("", "the config %s is not a regular file", name)
 	}
-	return readAll(fd, path, int(st.Size))
+	if st.Size > MaxConfig {
+		return nil, nil, fault.Configf("", "the config %s has %d bytes, more than %d", name, st.Size, MaxConfig)
+	}
+	data := make([]byte, st.Size)
+	if _, err := io.ReadFull(f, data); err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, fault.Hostf("", err, "read the config %s", name)
+	}
+	s, warnings, err := Parse(data)
+	var e *fault.Error
+	if errors.As(err, &e) && e.Pointer == "" {
+		e.Op = name + ": " + e.Op
+	}
+	return s, warnings, err
 }
 
-func openConfig(path string) (int, error) {
-	for {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
-}
-
-// openFault is a fault of the config when there is nothing to open, of the host
-// when the host does not let brig read it.
-func openFault(path string, err error) *fault.Error {
-	f := fault.Hostf("", err, "open %q", path)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		f.Class = fault.Config
-		f = f.WithHint("a bundle is a directory with a config.json; `brig spec` writes one")
-	}
-	return f
-}
-
-func tooLarge(path string) *fault.Error {
-	return fault.Configf("", "%q is larger than %d MiB", path, maxConfig>>20)
-}
-
-// readAll reads to the end, also where the file has grown since its size was
-// asked for.
-func readAll(fd int, path string, size int) (string, error) {
-	buf := make([]byte, size+1)
-	n := 0
-	for {
-		m, err := unix.Read(fd, buf[n:])
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return "", fault.Hostf("", err, "read %q", path)
-		case m == 0:
-			// The strings of the config are pieces of this buffer, which nobody
-			// writes to any more: a copy would only touch fresh pages.
-			return unsafe.String(unsafe.SliceData(buf), n), nil
-		}
-		if n += m; n > maxConfig {
-			return "", tooLarge(path)
-		}
-		if n == len(buf) {
-			buf = append(buf, make([]byte, n)...)
-		}
-	}
-}
-
-// Parse parses a config. The warnings name the keys that no version of the
-// runtime-spec known here has; the specification wants them tolerated.
+// Parse decodes a config.
 func Parse(data []byte) (*specs.Spec, []string, error) {
-	if len(data) > maxConfig {
-		return nil, nil, fault.Configf("", "the config is larger than %d MiB", maxConfig>>20)
-	}
-	return parse(string(data))
-}
-
-func parse(text string) (*specs.Spec, []string, error) {
 	s := new(specs.Spec)
-	warnings, f := decode(text, s)
-	if f != nil {
-		return nil, warnings, f
+	d := decoder{data: data}
+	if err := d.document(reflect.ValueOf(s).Elem()); err != nil {
+		return nil, nil, err
 	}
-	return s, warnings, nil
-}
-
-// warnf formats a warning the way a fault is formatted.
-func warnf(pointer, format string, args ...any) string {
-	return pointer + ": " + fmt.Sprintf(format, args...)
+	return s, d.warnings, nil
 }

@@ -1,177 +1,200 @@
 package spec
 
 import (
+	"reflect"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"brig/libcontainer/fault"
 )
 
-// quoted reads a string. Without escapes it is a piece of the text, not a copy.
-// It says whether the string holds a control character.
-func (d *decoder) quoted() (s string, control bool, f *fault.Error) {
-	start, ascii := d.pos+1, true
-	for i := start; i < len(d.text); i++ {
-		switch c := d.text[i]; {
+// text reads a string. NUL is refused everywhere, since every string of a config
+// ends up in a C string (runc#3287); other control characters where nothing legal
+// can contain them, so that no line-based file or log can be split by one
+// (CVE-2022-4318).
+func (d *decoder) text() (string, error) {
+	if d.peek() != '"' {
+		return "", d.wrongType(reflect.ValueOf(""))
+	}
+	d.pos++
+	start := d.pos
+	for d.pos < len(d.data) {
+		switch c := d.data[d.pos]; {
 		case c == '"':
-			d.pos = i + 1
-			s = d.text[start:i]
-			if !ascii {
-				control, f = d.checkUnicode(s, start)
-			}
-			return s, control || strings.IndexByte(s, 0x7f) >= 0, f
+			s := string(d.data[start:d.pos])
+			d.pos++
+			return s, d.checkText(s)
 		case c == '\\':
-			return d.escaped(start, i)
+			return d.escaped(start)
 		case c < ' ':
-			d.pos = i
-			return "", false, d.syntax("a control character in a string is not escaped")
-		case c >= utf8.RuneSelf:
-			ascii = false
+			return "", d.syntax("the control character %#02x in a string", c)
 		}
+		d.pos++
 	}
-	d.pos = len(d.text)
-	return "", false, d.syntax("a string has no end")
+	return "", d.syntax("a string has no end")
 }
 
-// escaped reads the rest of a string from its first escape on.
-func (d *decoder) escaped(start, i int) (s string, control bool, f *fault.Error) {
-	buf := append(make([]byte, 0, i-start+32), d.text[start:i]...)
-	for i < len(d.text) {
-		switch c := d.text[i]; {
+// escaped reads the rest of a string that has an escape at the current place.
+func (d *decoder) escaped(start int) (string, error) {
+	out := append([]byte(nil), d.data[start:d.pos]...)
+	for d.pos < len(d.data) {
+		switch c := d.data[d.pos]; {
 		case c == '"':
-			d.pos = i + 1
-			control, f = d.checkUnicode(string(buf), start)
-			return string(buf), control, f
-		case c < ' ':
-			d.pos = i
-			return "", false, d.syntax("a control character in a string is not escaped")
-		case c != '\\':
-			buf = append(buf, c)
-			i++
-		default:
-			r, size := unescape(d.text[i:])
-			if size == 0 {
-				d.pos = i
-				return "", false, d.syntax("a string holds an escape that JSON does not know, or half of a surrogate pair")
+			d.pos++
+			return string(out), d.checkText(string(out))
+		case c == '\\':
+			var err error
+			if out, err = d.escape(out); err != nil {
+				return "", err
 			}
-			buf = utf8.AppendRune(buf, r)
-			i += size
-		}
-	}
-	d.pos = len(d.text)
-	return "", false, d.syntax("a string has no end")
-}
-
-// unescape reads the escape at the beginning of s; size 0 says that it is none.
-func unescape(s string) (r rune, size int) {
-	if len(s) < 2 {
-		return 0, 0
-	}
-	switch s[1] {
-	case '"', '\\', '/':
-		return rune(s[1]), 2
-	case 'b':
-		return '\b', 2
-	case 'f':
-		return '\f', 2
-	case 'n':
-		return '\n', 2
-	case 'r':
-		return '\r', 2
-	case 't':
-		return '\t', 2
-	case 'u':
-		return unescapeUnit(s)
-	}
-	return 0, 0
-}
-
-// unescapeUnit reads \uXXXX, or two of them that are a surrogate pair. One half
-// alone has no meaning: encoding/json would make another character of it.
-func unescapeUnit(s string) (r rune, size int) {
-	r, ok := hex4(s)
-	if !ok {
-		return 0, 0
-	}
-	if !utf16.IsSurrogate(r) {
-		return r, 6
-	}
-	if low, ok := hex4(s[6:]); ok {
-		if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-			return r, 12
-		}
-	}
-	return 0, 0
-}
-
-// hex4 reads the digits of a \uXXXX.
-func hex4(s string) (r rune, ok bool) {
-	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
-		return 0, false
-	}
-	for _, c := range []byte(s[2:6]) {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
+		case c < ' ':
+			return "", d.syntax("the control character %#02x in a string", c)
 		default:
-			return 0, false
+			out = append(out, c)
+			d.pos++
 		}
-		r = r<<4 | rune(c)
 	}
-	return r, true
+	return "", d.syntax("a string has no end")
 }
 
-// checkUnicode refuses bytes that are not UTF-8 and looks for control characters.
-func (d *decoder) checkUnicode(s string, at int) (control bool, f *fault.Error) {
-	if !utf8.ValidString(s) {
-		d.pos = at
-		return false, d.syntax("a string is not UTF-8")
+func (d *decoder) escape(out []byte) ([]byte, error) {
+	d.pos++
+	if d.pos >= len(d.data) {
+		return nil, d.syntax("a string has no end")
 	}
-	return strings.ContainsFunc(s, isControl), nil
+	c := d.data[d.pos]
+	d.pos++
+	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 {
+		return append(out, "\"\\/\b\f\n\r\t"[i]), nil
+	}
+	if c != 'u' {
+		d.pos--
+		return nil, d.syntax(`\%c is no escape`, c)
+	}
+	r, err := d.hex4()
+	if err != nil {
+		return nil, err
+	}
+	if utf16.IsSurrogate(r) {
+		if !strings.HasPrefix(string(d.data[d.pos:min(len(d.data), d.pos+2)]), `\u`) {
+			return nil, d.syntax("half of a surrogate pair")
+		}
+		d.pos += 2
+		low, err := d.hex4()
+		if err != nil {
+			return nil, err
+		}
+		if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+			return nil, d.syntax("half of a surrogate pair")
+		}
+	}
+	return utf8.AppendRune(out, r), nil
 }
 
-// isControl counts the C1 controls too: a terminal takes U+009B for ESC [.
-func isControl(r rune) bool {
-	return r < ' ' || 0x7f <= r && r < 0xa0
+func (d *decoder) hex4() (rune, error) {
+	if d.pos+4 > len(d.data) {
+		return 0, d.syntax("a string has no end")
+	}
+	n, err := strconv.ParseUint(string(d.data[d.pos:d.pos+4]), 16, 16)
+	if err != nil {
+		return 0, d.syntax(`\u without four hexadecimal digits`)
+	}
+	d.pos += 4
+	return rune(n), nil
 }
 
-// controls refuses control characters where they have no place. NUL has none
-// anywhere: the kernel would see a shorter string than the checks did. Others are
-// legal in what the payload gets as it is; elsewhere they could only write a
-// second line into a log, a file or a D-Bus message.
-func (d *decoder) controls(s string, at int) *fault.Error {
-	d.pos = at
-	if strings.IndexByte(s, 0) >= 0 {
-		return d.fault("the string holds a NUL")
+func (d *decoder) checkText(s string) error {
+	ascii := true
+	control := byte(0)
+	for i := range len(s) {
+		c := s[i]
+		if c == 0 {
+			return d.fail("a NUL byte in a string")
+		}
+		if c < ' ' || c == 0x7f {
+			control = c
+		}
+		ascii = ascii && c < utf8.RuneSelf
 	}
-	if d.controlsAllowed() {
-		return nil
+	if !ascii && !utf8.ValidString(s) {
+		return d.fail("a string is not UTF-8")
 	}
-	if len(d.path) > 1 && d.path[0].key == "linux" && d.path[1].key == "sysctl" &&
-		!strings.ContainsFunc(s, func(r rune) bool { return isControl(r) && r != '\t' }) {
-		return nil // lists of numbers, as in tcp_rmem, are separated by tabs
+	if control != 0 && !d.freeText() {
+		return d.fail("the control character %#02x in a string", control)
 	}
-	return d.fault("the string holds a control character: %q", shorten(s))
+	return nil
 }
 
-// controlsAllowed says whether the value being read may hold control characters.
-func (d *decoder) controlsAllowed() bool {
-	p := d.path
-	switch p[0].key {
-	case "annotations":
-		return true
-	case "process":
-		return len(p) > 2 && (p[1].key == "args" || p[1].key == "env")
-	case "hooks":
-		return len(p) > 4 && (p[3].key == "args" || p[3].key == "env")
-	case "linux":
-		// A value of unified is lines, one write each.
-		return len(p) > 3 && p[1].key == "resources" && p[2].key == "unified"
+// freeText says that the current value may hold any text: what the payload or a
+// hook gets as it is, annotations, and values of kernel files, which brig checks.
+func (d *decoder) freeText() bool {
+	for _, s := range d.path {
+		switch s.key {
+		case "args", "env", "annotations", "unified", "sysctl", "commandLine":
+			return true
+		}
 	}
 	return false
+}
+
+// skip reads over a value that nobody asked for.
+func (d *decoder) skip() error {
+	switch c := d.peek(); {
+	case c == '{':
+		return d.object(reflect.ValueOf(struct{}{}), func(string) error { return d.skip() })
+	case c == '[':
+		var list []skipped
+		return d.list(reflect.ValueOf(&list).Elem())
+	case c == '"':
+		_, err := d.text()
+		return err
+	case c == 't' && d.literal("true"), c == 'f' && d.literal("false"), c == 'n' && d.literal("null"):
+		return nil
+	case c == '-' || c >= '0' && c <= '9':
+		return d.skipNumber()
+	}
+	return d.unexpected("a value")
+}
+
+// skipped is the element type of a list that is skipped.
+type skipped struct{}
+
+var skippedType = reflect.TypeFor[skipped]()
+
+func (d *decoder) skipNumber() error {
+	start := d.pos
+	for d.pos < len(d.data) && strings.IndexByte("+-.eE0123456789", d.data[d.pos]) >= 0 {
+		d.pos++
+	}
+	text := string(d.data[start:d.pos])
+	if _, err := strconv.ParseFloat(text, 64); err != nil || !jsonNumber(text) {
+		return d.fail("%s is no number", text)
+	}
+	return nil
+}
+
+// jsonNumber checks the grammar, which is narrower than that of ParseFloat.
+func jsonNumber(text string) bool {
+	text = strings.TrimPrefix(text, "-")
+	whole, exponent, hasExponent := strings.Cut(strings.ToLower(text), "e")
+	if hasExponent && !digits(strings.TrimLeft(exponent[:min(1, len(exponent))], "+-")+exponent[min(1, len(exponent)):]) {
+		return false
+	}
+	whole, fraction, hasFraction := strings.Cut(whole, ".")
+	if hasFraction && !digits(fraction) {
+		return false
+	}
+	return digits(whole) && (len(whole) == 1 || whole[0] != '0')
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// skipInto reads over a value of a type that the spec leaves open; that it was
+// there is all that brig wants to know.
+func (d *decoder) skipInto(v reflect.Value) error {
+	if err := d.skip(); err != nil {
+		return err
+	}
+	v.Set(reflect.ValueOf(true))
+	return nil
 }
