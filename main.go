@@ -1,7 +1,9 @@
-// brig is a minimal, hardened OCI container runtime.
-//
+// The Go runtime's own reading of cgroups at every start serves nobody here.
+
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
+
+// brig is a minimal, hardened OCI container runtime.
 package main
 
 import (

@@ -28,6 +28,8 @@ type CreateOptions struct {
 	NoNewKeyring bool
 	PreserveFDs  int
 	Stdio        [3]int
+
+	spawned func() // called while the stage works and brig would only wait
 }
 
 // made is a container that is made, and what its maker still holds of it.
@@ -92,6 +94,9 @@ func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limit
 	if err := m.spawn(o, in, listener); err != nil {
 		return err
 	}
+	if o.spawned != nil {
+		o.spawned()
+	}
 	return m.await(in)
 }
 
@@ -113,9 +118,10 @@ func (m *made) spawn(o *CreateOptions, in *plan.Input, listener int) error {
 }
 
 // await follows the stage until the container is ready: it records init's pid,
-// maps ids, and turns an error frame into the error it means.
+// maps ids, and turns an error frame into the error it means. Init and the process
+// that forked it run side by side, so their messages come in any order.
 func (m *made) await(in *plan.Input) error {
-	for {
+	for ready := false; !ready || m.rec == nil; {
 		msg, err := m.stage.Receive()
 		switch {
 		case err != nil:
@@ -125,14 +131,15 @@ func (m *made) await(in *plan.Input) error {
 		case msg.Ended():
 			return m.vanished(in)
 		case msg.Type == nsenter.MessageReady:
-			unix.Wait4(m.stage.Pid, nil, 0, nil)
-			return nil
+			ready = true
 		case msg.Type == nsenter.MessagePid:
 			if err := m.adopt(in, msg); err != nil {
 				return err
 			}
 		}
 	}
+	reap(m.stage.Pid)
+	return nil
 }
 
 // vanished explains a stage that ended without a word: something killed it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"time"
 
 	"brig/libcontainer/fault"
 	"brig/nsenter"
@@ -30,10 +31,11 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		}
 	}
 	var signals chan os.Signal
-	if !o.Detach {
-		signals = make(chan os.Signal, 128)
-		signal.Notify(signals)
-		defer signal.Stop(signals)
+	o.spawned = func() {
+		if !o.Detach {
+			signals = make(chan os.Signal, 128)
+			go watch(signals)
+		}
 	}
 	m, err := r.make(&o.CreateOptions, true, o.Timings != nil)
 	if err != nil {
@@ -81,6 +83,17 @@ func (m *made) exec(o *RunOptions) error {
 		}
 	}
 }
+
+// watch has the Go runtime deliver all signals. Enabling one costs it a switch of
+// threads to and fro; so those that end a program come first, and the others when
+// a short payload is long over.
+func watch(signals chan<- os.Signal) {
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
+	time.Sleep(watchAllAfter)
+	signal.Notify(signals)
+}
+
+const watchAllAfter = 20 * time.Millisecond
 
 // forward passes on the signals that brig gets, but for those that are about brig
 // itself.

@@ -113,13 +113,26 @@ func (c *compiler) pivot() {
 		c.enterWithoutPivot()
 	} else {
 		c.b.Call(nsenter.PivotRoot, c.b.Str("."), c.b.Str("."))
+		if c.mask != 0 {
+			// It lies on the host's root, where it was put to be cloned from.
+			c.b.Call(nsenter.Umount2, c.b.Str("."), nsenter.Imm(unix.MNT_DETACH))
+		}
 		c.b.Call(nsenter.Umount2, c.b.Str("."), nsenter.Imm(unix.MNT_DETACH))
 	}
+	c.uncovered()
 	word := c.spec.Linux.RootfsPropagation
 	if flag, recursive := propagationFlag(word); flag != 0 {
 		c.step("/linux/rootfsPropagation", "make the root file system "+word)
 		c.setattr(nsenter.Val(c.root), recursive, 0, 0, flag)
 	}
+}
+
+// uncovered makes sure that nothing of the host is left on top of the root: ".."
+// of the root is the root, and would cross into such a mount (EXDEV).
+func (c *compiler) uncovered() {
+	top := c.b.Slot("top")
+	c.openat2(top, nil, nsenter.Val(c.root), "..", unix.O_PATH|unix.O_DIRECTORY, noLinks|unix.RESOLVE_NO_XDEV)
+	c.close(top)
 }
 
 // enterWithoutPivot is for a host that runs from an initramfs, whose root cannot

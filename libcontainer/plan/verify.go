@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"strings"
 
 	"brig/libcontainer/fault"
@@ -113,8 +114,11 @@ func (v *verifier) text(a nsenter.Arg) string {
 	if a.Kind != nsenter.DataAddr || a.Value >= uint64(len(v.p.Data)) {
 		return ""
 	}
-	s, _, _ := strings.Cut(string(v.p.Data[a.Value:]), "\x00")
-	return s
+	data := v.p.Data[a.Value:]
+	if n := bytes.IndexByte(data, 0); n >= 0 {
+		data = data[:n]
+	}
+	return string(data)
 }
 
 // record keeps what a call does to slots.
@@ -191,7 +195,7 @@ func (v *verifier) paths(i int, in *nsenter.Instruction) error {
 			return v.broken(i, `rule 1: pivot_root takes "." right after fchdir`)
 		}
 	case nsenter.Umount2:
-		if v.text(in.Args[0]) != "." || in.Args[1].Value != unix.MNT_DETACH || v.previous(i) != nsenter.PivotRoot {
+		if v.text(in.Args[0]) != "." || in.Args[1].Value != unix.MNT_DETACH || v.previous(i) != nsenter.PivotRoot && v.previous(i) != nsenter.Umount2 {
 			return v.broken(i, `rule 1: umount2 takes "." right after pivot_root`)
 		}
 	}

@@ -87,6 +87,9 @@ func (v *verifier) tail() error {
 			return in.Sys == nsenter.PivotRoot || v.r.NoPivot && in.Sys == nsenter.Setns
 		}},
 		{"drop the host's tree", v.r.NoPivot, is(nsenter.Umount2)},
+		{"proof that nothing covers the root", false, func(in *nsenter.Instruction) bool {
+			return in.Sys == nsenter.Openat2 && v.text(in.Args[1]) == ".." && v.how(in, 2)&unix.RESOLVE_NO_XDEV != 0
+		}},
 		{"close_range of all other fds", false, v.closesAll},
 		{"enter the working directory", false, is(nsenter.Fchdir)},
 		{"getcwd", false, is(nsenter.Getcwd)},
