@@ -1,0 +1,71 @@
+# brig needs git, make and Go; everything else comes with `make deps`, which the
+# targets that need it run themselves.
+
+GO ?= go
+GOARCH ?= $(shell $(GO) env GOARCH)
+GOBIN := $(shell $(GO) env GOPATH)/bin
+PREFIX ?= /usr/local
+FUZZTIME ?= 10s
+
+VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev)
+COMMIT ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
+
+# The docs package of the command line library costs half a millisecond at every
+# start; osusergo and netgo keep libc out of whatever may import os/user or net.
+TAGS := urfave_cli_no_docs,osusergo,netgo
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+export CGO_ENABLED = 0
+
+GOFUMPT_VERSION := v0.12.0
+STATICCHECK_VERSION := v0.8.2
+
+# A tool that is installed is used; else the module proxy brings the pinned one.
+tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
+
+.DEFAULT_GOAL := help
+.PHONY: help build generate demo test fuzz bench lint install clean deps deps-build deps-test deps-bench
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: generate ## build ./brig, one static binary
+	GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o brig .
+
+generate: deps-build ## build what the binary embeds: the stage and the seccomp compiler
+	@sh nsenter/stage/embed.sh $(GOARCH)
+	@if [ -e seccomp/build.sh ]; then GOARCH=$(GOARCH) sh seccomp/build.sh; fi
+
+demo: build ## run a hardened container and show what it may not do
+	@sh tests/deps.sh demo
+	@sh tests/demo/demo.sh
+
+test: deps-test build ## run every test, with a summary; as root also those with real containers
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=20m ./...
+
+fuzz: generate ## run every fuzz target for FUZZTIME (10s)
+	@GO='$(GO)' TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) sh tests/fuzz.sh
+
+bench: deps-bench build ## compare speed and memory with the installed crun and runc
+	@GO='$(GO)' sh tests/bench/run.sh
+
+lint: generate ## formatting, vet, staticcheck, the compiler's analyzer for the C
+	@unformatted=$$($(call tool,gofumpt,mvdan.cc/gofumpt@$(GOFUMPT_VERSION)) -l .) && \
+		if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:" $$unformatted >&2; exit 1; fi
+	$(GO) vet -tags $(TAGS) ./...
+	$(call tool,staticcheck,honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)) -tags $(TAGS) ./...
+	$(CC) -std=gnu11 -Os -ffreestanding -Wall -Wextra -Werror -fanalyzer -S -o /dev/null nsenter/stage/stage.c
+	@for script in $$(git ls-files '*.sh' .ci/run); do sh -n "$$script" || exit 1; done
+
+install: build ## install ./brig to DESTDIR and PREFIX (/usr/local)
+	install -D -m 0755 brig $(DESTDIR)$(PREFIX)/bin/brig
+
+clean: ## remove everything that was built
+	rm -rf brig bin tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \
+		seccomp/*.gz seccomp/*.elf seccomp/embed_gen.go
+
+deps: ## install the Debian packages for build, test and bench that are missing
+	@sh tests/deps.sh build demo test bench
+
+deps-build deps-test deps-bench:
+	@sh tests/deps.sh $(@:deps-%=%)

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs the Debian packages that a task needs and that are missing:
+# deps.sh build|demo|test|bench …
+set -eu
+
+# has WHAT: is this command or this file there?
+has() {
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	*) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] ;;
+	esac
+}
+
+# A busybox that needs shared libraries does not run in an empty root.
+static_busybox() {
+	has busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1
+}
+
+missing=
+
+# need PACKAGE WHAT: the package gives WHAT, a command or a file.
+need() {
+	has "$2" || missing="$missing $1"
+}
+
+for task; do
+	case $task in
+	build)
+		need gcc gcc
+		need libc6-dev /usr/include/unistd.h
+		need libseccomp-dev /usr/include/seccomp.h
+		;;
+	demo)
+		static_busybox || missing="$missing busybox-static"
+		;;
+	test)
+		static_busybox || missing="$missing busybox-static"
+		need strace strace
+		need uidmap newuidmap
+		need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+		need libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/unistd.h
+		need qemu-user-static qemu-aarch64-static
+		;;
+	bench)
+		static_busybox || missing="$missing busybox-static"
+		need hyperfine hyperfine
+		need crun crun
+		need runc runc
+		;;
+	*)
+		echo "deps.sh: no such task: $task" >&2
+		exit 2
+		;;
+	esac
+done
+
+[ -n "$missing" ] || exit 0
+if ! has apt-get || [ "$(id -u)" != 0 ]; then
+	echo "deps.sh: these Debian packages are missing, and only root can install them with apt-get:$missing" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "deps.sh: installing$missing"
+install() {
+	# shellcheck disable=SC2086
+	apt-get install -q -y --no-install-recommends $missing </dev/null
+}
+# The package lists may be absent or older than the archive.
+install >/dev/null 2>&1 || { apt-get update -q && install; } >&2
