@@ -1,0 +1,81 @@
+#!/bin/sh
+# Measures `brig run` of /bin/true beside the installed crun and runc, and `brig
+# --version` beside an empty Go program: run.sh, from `make bench`.
+#
+# ROUNDS, RUNS, and the programs BRIG, CRUN, RUNC can be set from outside.
+set -eu
+rounds=${ROUNDS:-9} runs=${RUNS:-30} go=${GO:-go}
+PATH=$PATH:/usr/sbin:/sbin
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+brig=${BRIG:-$top/brig} crun=${CRUN:-crun} runc=${RUNC:-runc}
+out=$top/tests/out/bench
+
+if [ "$(id -u)" != 0 ]; then
+	echo "bench: needs root, for the containers of all three runtimes are the same only there" >&2
+	exit 1
+fi
+# crun refuses hosts with v1 hierarchies: all three see cgroup v2 only.
+if [ -z "${BENCH_VIEW:-}" ]; then
+	BENCH_VIEW=1 exec unshare -m --propagation private \
+		sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"' -- sh "$0"
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+chmod 755 "$work" # root of the container is an ordinary user here
+mkdir -p "$out" "$work/bundle/rootfs"
+rm -f "$out"/*.json
+for dir in bin dev proc sys; do mkdir "$work/bundle/rootfs/$dir"; done
+cp "$(command -v busybox)" "$work/bundle/rootfs/bin/true"
+cp "$here/config.json" "$work/bundle/"
+(cd "$top" && CGO_ENABLED=0 $go build -trimpath -ldflags '-s -w' -o "$work/empty" ./tests/bench/empty)
+(cd "$top" && $go build -o "$work/table" ./tests/bench/table)
+gcc -Os -static -o "$work/rss" "$here/rss.c"
+
+brig_run="$brig --root $work/brig run -b $work/bundle bench-$$"
+crun_run="$crun --root $work/crun run -b $work/bundle bench-$$"
+runc_run="$runc --root $work/runc run -b $work/bundle bench-$$"
+
+# Each runs once before, outside of all figures: seccomp caches, page cache, and
+# an error shows here with its text.
+for command in "$brig_run" "$crun_run" "$runc_run"; do
+	$command || { echo "bench: failed: $command" >&2; exit 1; }
+done
+
+measure() { hyperfine -N --style none --warmup 3 --runs "$runs" --export-json "$@" >/dev/null; }
+
+# The machine's speed changes over seconds: every round measures all programs one
+# after the other, and only figures of one round are divided by each other. Every
+# second round goes backwards, so that none of them is always first.
+round=0
+while [ "$round" -lt "$rounds" ]; do
+	round=$((round + 1))
+	printf '\rround %d of %d ' "$round" "$rounds" >&2
+	if [ $((round % 2)) = 1 ]; then
+		measure "$out/run-$round.json" -n brig "$brig_run" -n crun "$crun_run" -n runc "$runc_run"
+		measure "$out/version-$round.json" -n 'brig --version' "$brig --version" -n 'empty Go program' "$work/empty"
+	else
+		measure "$out/run-$round.json" -n runc "$runc_run" -n crun "$crun_run" -n brig "$brig_run"
+		measure "$out/version-$round.json" -n 'empty Go program' "$work/empty" -n 'brig --version' "$brig --version"
+	fi
+done
+printf '\r                  \r' >&2
+
+# The smallest of five: whatever comes on top is the state of the machine.
+peak() {
+	for _ in 1 2 3 4 5; do "$work/rss" "$@"; done | sort -n | head -n 1
+}
+stage=$(echo "$top"/nsenter/stage/stage_"$($go env GOARCH)".elf)
+"$work/table" "$out" \
+	brig_binary_bytes="$(wc -c <"$brig")" \
+	stage_bytes="$(wc -c <"$stage")" \
+	stage_lines_of_c="$(cat "$top"/nsenter/stage/stage.[ch] | wc -l)" \
+	peak_rss_kib_floor="$(peak "$work/bundle/rootfs/bin/true")" \
+	peak_rss_kib_brig="$(peak $brig_run)" \
+	peak_rss_kib_crun="$(peak $crun_run)" \
+	peak_rss_kib_runc="$(peak $runc_run)"
+uname -sr
+"$crun" --version | head -n 1
+"$runc" --version | head -n 1
