@@ -12,13 +12,13 @@ import (
 // creationFlags are common to create and run.
 func creationFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Value: ".", Usage: "`DIR` with the config and the root file system"},
-		&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Usage: "config `FILE`, if not config.json in the bundle"},
-		&cli.StringFlag{Name: "pid-file", Usage: "write the pid of init to `FILE`"},
-		&cli.BoolFlag{Name: "no-pivot", Usage: "enter the root without pivot_root: for hosts that run from an initramfs"},
-		&cli.BoolFlag{Name: "no-new-keyring", Usage: "keep the caller's session keyring"},
-		&cli.StringFlag{Name: "console-socket", Usage: "refused: this version has no terminals yet"},
-		&cli.IntFlag{Name: "preserve-fds", Usage: "refused: this version passes no fds yet"},
+		text("bundle", ".", "`DIR` with the config and the root file system", "b"),
+		text("config", "", "config `FILE`, if not config.json in the bundle", "f"),
+		text("pid-file", "", "write the pid of init to `FILE`"),
+		toggle("no-pivot", "enter the root without pivot_root: for hosts that run from an initramfs"),
+		toggle("no-new-keyring", "keep the caller's session keyring"),
+		text("console-socket", "", "refused: this version has no terminals yet"),
+		number("preserve-fds", 0, "refused: this version passes no fds yet"),
 	}
 }
 

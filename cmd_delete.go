@@ -8,7 +8,7 @@ func deleteCommand() *cli.Command {
 		Usage:     "remove a container that has stopped",
 		ArgsUsage: "ID",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "kill it first; no error if it does not exist"},
+			toggle("force", "kill it first; no error if it does not exist", "f"),
 		},
 		Action: func(c *cli.Context) error {
 			id, err := oneArgument(c)

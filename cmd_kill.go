@@ -16,7 +16,7 @@ func killCommand() *cli.Command {
 		Usage:     "send a signal (default SIGTERM) to the init of a container",
 		ArgsUsage: "ID [SIGNAL]",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "send it to all processes; no error if there are none"},
+			toggle("all", "send it to all processes; no error if there are none", "a"),
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 1 || c.NArg() > 2 {

@@ -16,8 +16,8 @@ func listCommand() *cli.Command {
 		Name:  "list",
 		Usage: "list the containers of the root",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "table or json"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print IDs only"},
+			text("format", "table", "table or json", "f"),
+			toggle("quiet", "print IDs only", "q"),
 		},
 		Action: list,
 	}

@@ -19,11 +19,11 @@ func planCommand() *cli.Command {
 			"them, with names in place of fds; a number after an errno or goto is the line\n" +
 			"at which the program goes on.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Value: ".", Usage: "`DIR` with the config and the root file system"},
-			&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Usage: "config `FILE`, if not config.json in the bundle"},
-			&cli.StringFlag{Name: "format", Value: "text", Usage: "text or json"},
-			&cli.BoolFlag{Name: "run", Usage: "the plan of run, which does not wait for a start"},
-			&cli.BoolFlag{Name: "no-pivot", Usage: "the plan with --no-pivot"},
+			text("bundle", ".", "`DIR` with the config and the root file system", "b"),
+			text("config", "", "config `FILE`, if not config.json in the bundle", "f"),
+			text("format", "text", "text or json"),
+			toggle("run", "the plan of run, which does not wait for a start"),
+			toggle("no-pivot", "the plan with --no-pivot"),
 		},
 		Action: showPlan,
 	}

@@ -15,11 +15,11 @@ func runCommand(status *int) *cli.Command {
 		Description: "With --rootfs DIR there is no bundle: brig runs CMD in DIR with the hardened\n" +
 			"config that `brig spec` writes.",
 		Flags: append(creationFlags(),
-			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "do not wait"},
-			&cli.BoolFlag{Name: "keep", Usage: "do not delete the container after its end"},
-			&cli.BoolFlag{Name: "no-subreaper", Usage: "do not adopt what the payload leaves behind"},
-			&cli.BoolFlag{Name: "timings", Usage: "print how long each step took"},
-			&cli.StringFlag{Name: "rootfs", Usage: "run a command in `DIR` without a config"},
+			toggle("detach", "do not wait", "d"),
+			toggle("keep", "do not delete the container after its end"),
+			toggle("no-subreaper", "do not adopt what the payload leaves behind"),
+			toggle("timings", "print how long each step took"),
+			text("rootfs", "", "run a command in `DIR` without a config"),
 		),
 		Action: func(c *cli.Context) error {
 			o, err := runOptions(c)
@@ -45,7 +45,7 @@ func runOptions(c *cli.Context) (*libcontainer.RunOptions, error) {
 	}
 	o.CreateOptions = *create
 	if rootfs != "" {
-		if c.IsSet("bundle") || c.IsSet("config") {
+		if c.String("bundle") != "." || c.String("config") != "" {
 			return nil, fault.Configf("", "--rootfs comes in place of --bundle and --config")
 		}
 		if o.Bundle.Spec, err = rootfsSpec(c, rootfs, c.Args().Tail()); err != nil {

@@ -67,12 +67,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "debug", Usage: "log more"},
-		&cli.StringFlag{Name: "log", Usage: "append the log to `FILE` and not only to stderr"},
-		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "format of the log: text or json"},
-		&cli.StringFlag{Name: "root", Value: defaultRoot(), Usage: "`DIR` with the state of all containers"},
-		&cli.BoolFlag{Name: "systemd-cgroup", Usage: "refused: this version has no systemd driver yet"},
-		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "auto, true or false; brig asks the kernel"},
+		toggle("debug", "log more"),
+		text("log", "", "append the log to `FILE` and not only to stderr"),
+		text("log-format", "text", "format of the log: text or json"),
+		text("root", defaultRoot(), "`DIR` with the state of all containers"),
+		toggle("systemd-cgroup", "refused: this version has no systemd driver yet"),
+		text("rootless", "auto", "auto, true or false; brig asks the kernel"),
 	}
 }
 

@@ -65,11 +65,7 @@ const (
 
 // save writes the record whole or not at all.
 func (d *directory) save(rec *record) error {
-	raw, err := json.Marshal(rec)
-	if err != nil {
-		return fault.Bugf("state of %q: %v", rec.ID, err)
-	}
-	return d.write(stateFile, stateTemp, raw)
+	return d.write(stateFile, stateTemp, rec.encode())
 }
 
 // load reads the record. Without one the container is half made, or being made,

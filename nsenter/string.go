@@ -1,6 +1,7 @@
 package nsenter
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strconv"
@@ -129,8 +130,11 @@ func (p *Program) text(off uint64) string {
 	if off >= uint64(len(p.Data)) {
 		return ""
 	}
-	s, _, _ := strings.Cut(string(p.Data[off:]), "\x00")
-	return s
+	data := p.Data[off:]
+	if n := bytes.IndexByte(data, 0); n >= 0 {
+		data = data[:n]
+	}
+	return string(data)
 }
 
 // word reads a 64-bit word of the data section, 0 beyond its end.

@@ -186,16 +186,15 @@ func (v *verifier) bounding() error {
 // dominance is the other half of rule 7: no jump skips a mount or a step of the
 // tail, but for the tolerated errors of paths that do not exist.
 func (v *verifier) dominance() error {
+	next := v.nextMust()
 	for i := range v.p.Instructions {
 		in := &v.p.Instructions[i]
-		if in.Op == nsenter.OpJump {
-			if k := v.skipped(i, in.Target); k >= 0 {
-				return v.broken(k, "rule 7: instruction %d jumps over it", i)
-			}
+		if k := int(next[i+1]); in.Op == nsenter.OpJump && k < in.Target {
+			return v.broken(k, "rule 7: instruction %d jumps over it", i)
 		}
 		for _, b := range in.On {
-			k := v.skipped(i, b.Target)
-			if k < 0 {
+			k := int(next[i+1])
+			if k >= b.Target {
 				continue
 			}
 			if s := v.section(i); s != "maskedPaths" && s != "readonlyPaths" && s != "cwd" || v.section(k) != s {
@@ -206,12 +205,19 @@ func (v *verifier) dominance() error {
 	return nil
 }
 
-// skipped is an instruction that must run and lies between two others, or -1.
-func (v *verifier) skipped(from, to int) int {
+// nextMust has for each index the first instruction from there on that must run.
+func (v *verifier) nextMust() []int32 {
+	n := len(v.p.Instructions)
+	next := make([]int32, n+1)
 	for _, k := range v.musts {
-		if from < k && k < to {
-			return k
-		}
+		next[k] = 1
 	}
-	return -1
+	at := int32(n)
+	for i := n; i >= 0; i-- {
+		if next[i] != 0 {
+			at = int32(i)
+		}
+		next[i] = at
+	}
+	return next
 }

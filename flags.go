@@ -1,0 +1,45 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// cli takes the names of a flag apart with a regular expression each time that it
+// looks at one, some hundred times in a start: these flags know theirs.
+
+type stringFlag struct {
+	cli.StringFlag
+	names []string
+}
+
+type boolFlag struct {
+	cli.BoolFlag
+	names []string
+}
+
+type intFlag struct {
+	cli.IntFlag
+	names []string
+}
+
+// Names returns the name and the aliases.
+func (f *stringFlag) Names() []string { return f.names }
+
+// Names returns the name and the aliases.
+func (f *boolFlag) Names() []string { return f.names }
+
+// Names returns the name and the aliases.
+func (f *intFlag) Names() []string { return f.names }
+
+// text is a flag with a value.
+func text(name, value, usage string, aliases ...string) cli.Flag {
+	return &stringFlag{cli.StringFlag{Name: name, Aliases: aliases, Value: value, Usage: usage}, append([]string{name}, aliases...)}
+}
+
+// toggle is a flag without a value.
+func toggle(name, usage string, aliases ...string) cli.Flag {
+	return &boolFlag{cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage}, append([]string{name}, aliases...)}
+}
+
+// number is a flag whose value is a whole number.
+func number(name string, value int, usage string, aliases ...string) cli.Flag {
+	return &intFlag{cli.IntFlag{Name: name, Aliases: aliases, Value: value, Usage: usage}, append([]string{name}, aliases...)}
+}
