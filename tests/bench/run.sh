@@ -44,7 +44,16 @@ for command in "$brig_run" "$crun_run" "$runc_run"; do
 	$command || { echo "bench: failed: $command" >&2; exit 1; }
 done
 
-measure() { hyperfine -N --style none --warmup 3 --runs "$runs" --export-json "$@" >/dev/null; }
+# measure TIMES FILE -n NAME COMMAND …: each command TIMES × RUNS times.
+measure() {
+	n=$(($1 * runs))
+	shift
+	# Outliers are expected, and medians ignore them; anything else matters.
+	hyperfine -N --style none --warmup 3 --runs "$n" --export-json "$@" >/dev/null 2>"$work/errors" || {
+		cat "$work/errors" >&2
+		exit 1
+	}
+}
 
 # The machine's speed changes over seconds: every round measures all programs one
 # after the other, and only figures of one round are divided by each other. Every
@@ -54,11 +63,11 @@ while [ "$round" -lt "$rounds" ]; do
 	round=$((round + 1))
 	printf '\rround %d of %d ' "$round" "$rounds" >&2
 	if [ $((round % 2)) = 1 ]; then
-		measure "$out/run-$round.json" -n brig "$brig_run" -n crun "$crun_run" -n runc "$runc_run"
-		measure "$out/version-$round.json" -n 'brig --version' "$brig --version" -n 'empty Go program' "$work/empty"
+		measure 1 "$out/run-$round.json" -n brig "$brig_run" -n crun "$crun_run" -n runc "$runc_run"
+		measure 3 "$out/version-$round.json" -n 'brig --version' "$brig --version" -n 'empty Go program' "$work/empty"
 	else
-		measure "$out/run-$round.json" -n runc "$runc_run" -n crun "$crun_run" -n brig "$brig_run"
-		measure "$out/version-$round.json" -n 'empty Go program' "$work/empty" -n 'brig --version' "$brig --version"
+		measure 1 "$out/run-$round.json" -n runc "$runc_run" -n crun "$crun_run" -n brig "$brig_run"
+		measure 3 "$out/version-$round.json" -n 'empty Go program' "$work/empty" -n 'brig --version' "$brig --version"
 	fi
 done
 printf '\r                  \r' >&2
@@ -72,7 +81,7 @@ stage=$(echo "$top"/nsenter/stage/stage_"$($go env GOARCH)".elf)
 	brig_binary_bytes="$(wc -c <"$brig")" \
 	stage_bytes="$(wc -c <"$stage")" \
 	stage_lines_of_c="$(cat "$top"/nsenter/stage/stage.[ch] | wc -l)" \
-	peak_rss_kib_floor="$(peak "$work/bundle/rootfs/bin/true")" \
+	peak_rss_kib_payload_alone="$(peak "$work/bundle/rootfs/bin/true")" \
 	peak_rss_kib_brig="$(peak $brig_run)" \
 	peak_rss_kib_crun="$(peak $crun_run)" \
 	peak_rss_kib_runc="$(peak $runc_run)"
