@@ -1,0 +1,161 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// MountOptions is the meaning of the options of a mount, in the terms of the mount
+// API of Linux 5.2 and later.
+type MountOptions struct {
+	// Bind says that the mount is a clone of a tree, Recursive with what is mounted
+	// below it.
+	Bind, Recursive bool
+	// SetAttr and ClearAttr are MOUNT_ATTR_ flags for mount_setattr(2). A new mount
+	// takes SetAttr alone. "ro" is MOUNT_ATTR_RDONLY for every mount: what counts is
+	// that nobody writes through the mount, and a superblock that is read-only too
+	// would be so for all its mounts, those of others included. Where there is a
+	// mode of access times, ClearAttr has MOUNT_ATTR__ATIME, which the kernel wants.
+	SetAttr, ClearAttr uint64
+	// Propagation holds MS_PRIVATE, MS_SHARED, MS_SLAVE or MS_UNBINDABLE, each with
+	// MS_REC or without, in the order of the list.
+	Propagation []uint64
+	// SuperFlags are flags of fsconfig(2) that every file system knows.
+	SuperFlags []string
+	// Data are the options that are the file system's own, in the order of the list.
+	Data []FSParam
+	// IDMap says that the ids of the files are mapped, IDMapRecursive that those of
+	// what is mounted below are too.
+	IDMap, IDMapRecursive bool
+}
+
+// FSParam is one parameter of a file system, for one call of fsconfig(2): never a
+// joined string, in which a comma in a value starts a new option.
+type FSParam struct {
+	Key, Value string
+	Flag       bool // the key alone, without a value
+}
+
+// ParseMountOptions reads the options of a mount. The error is that of the first
+// option that has one.
+func ParseMountOptions(m *specs.Mount) (MountOptions, error) {
+	var first error
+	o := readOptions(m, func(_ int, format string, args ...any) {
+		if first == nil {
+			first = fmt.Errorf(format, args...)
+		}
+	}, func(int, string, ...any) {})
+	return o, first
+}
+
+// optionReader collects what the words mean.
+type optionReader struct {
+	MountOptions
+	atime    uint64 // the mode of access times, meaningful if hasAtime
+	hasAtime bool
+
+	index int // of the option being read
+	fails func(i int, format string, args ...any)
+	warns func(i int, format string, args ...any)
+}
+
+func (r *optionReader) fail(format string, args ...any) { r.fails(r.index, format, args...) }
+
+// readOptions reads all options; fail and warn get the index of each that is
+// wrong.
+func readOptions(m *specs.Mount, fail, warn func(i int, format string, args ...any)) MountOptions {
+	r := optionReader{MountOptions: MountOptions{Bind: m.Type == "bind"}, fails: fail, warns: warn}
+	for _, option := range m.Options {
+		// Whether it is a bind mount decides what the other words may be.
+		r.Bind = r.Bind || option == "bind" || option == "rbind"
+	}
+	for i, option := range m.Options {
+		r.index = i
+		r.read(option)
+	}
+	if r.hasAtime {
+		r.SetAttr |= r.atime
+		r.ClearAttr |= unix.MOUNT_ATTR__ATIME
+	}
+	return r.MountOptions
+}
+
+func (r *optionReader) read(option string) {
+	w := findWord(option)
+	if w == nil {
+		r.data(option)
+		return
+	}
+	switch w.kind {
+	case wordSet:
+		r.SetAttr, r.ClearAttr = r.SetAttr|w.bits, r.ClearAttr&^w.bits
+	case wordClear:
+		r.SetAttr, r.ClearAttr = r.SetAttr&^w.bits, r.ClearAttr|w.bits
+	case wordAtime:
+		r.atime, r.hasAtime = w.bits, true
+	case wordNoAtime:
+		if !r.hasAtime || r.atime == w.bits {
+			r.atime, r.hasAtime = unix.MOUNT_ATTR_RELATIME, true
+		}
+	case wordPropagation:
+		r.Propagation = append(r.Propagation, w.bits)
+	case wordSuper:
+		r.super(w.name)
+	case wordNotYet:
+		r.fail("the mount option %q is %s", option, notYet)
+	case wordObsolete:
+		r.warns(r.index, "the mount option %q has no effect: a file system that counts changes does it always", option)
+	case wordBind:
+		r.Recursive = r.Recursive || w.name == "rbind"
+	case wordIDMap:
+		r.IDMap, r.IDMapRecursive = true, r.IDMapRecursive || w.name == "ridmap"
+	}
+}
+
+// super refuses flags of the superblock on a bind mount: they would change it for
+// all its mounts, those of the host included (runc#3990).
+func (r *optionReader) super(name string) {
+	if r.Bind {
+		r.fail("the mount option %q is one of a file system, not of a bind mount", name)
+		return
+	}
+	r.SuperFlags = append(r.SuperFlags, name)
+}
+
+// data takes an option that is no word of the table to the file system.
+func (r *optionReader) data(option string) {
+	key, value, found := strings.Cut(option, "=")
+	switch {
+	case key == "":
+		r.fail("the mount option %q has no name", option)
+		return
+	case strings.IndexByte(option, 0) >= 0:
+		r.fail("a NUL byte in a string")
+		return
+	case strings.IndexByte(key, ',') >= 0:
+		r.fail("%q are several mount options: each has its own place in the list", option)
+		return
+	case key == "idmap" || key == "ridmap":
+		r.fail("the mount option %q is %s", key, notYet)
+		return
+	case r.Bind:
+		r.fail("%q is an option of a file system, which a bind mount cannot change", option)
+		return
+	case isContext(key):
+		value = strings.TrimSuffix(strings.TrimPrefix(value, `"`), `"`)
+	}
+	r.Data = append(r.Data, FSParam{Key: key, Value: value, Flag: !found})
+}
+
+// isContext knows the options of SELinux. Their values are quoted because of their
+// commas, and fsconfig(2), which gets them alone, does not take quotes away.
+func isContext(key string) bool {
+	switch key {
+	case "context", "fscontext", "defcontext", "rootcontext":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,59 @@
+package spec
+
+import (
+	"path"
+	"strings"
+
+	"brig/libcontainer/fault"
+)
+
+func (c *check) process() {
+	p := c.Process
+	if p == nil {
+		c.fail("/process", "the process is missing")
+		return
+	}
+	c.args()
+	c.environment()
+	switch {
+	case !path.IsAbs(p.Cwd):
+		c.fail("/process/cwd", "%q is not an absolute path", p.Cwd)
+	case strings.IndexByte(p.Cwd, 0) >= 0:
+		c.fail("/process/cwd", "a NUL byte in a string")
+	}
+	if n := p.OOMScoreAdj; n != nil && (*n < -1000 || *n > 1000) {
+		c.fail("/process/oomScoreAdj", "%d is not between -1000 and 1000", *n)
+	}
+	if p.CommandLine != "" {
+		c.warn("/process/commandLine", "has a meaning on Windows only, ignored")
+	}
+	if p.ConsoleSize != nil && !p.Terminal {
+		c.warn("/process/consoleSize", "has no meaning without a terminal, ignored")
+	}
+}
+
+// args lets an empty args[0] pass: engines expect the text of a program that was
+// not found for it.
+func (c *check) args() {
+	if len(c.Process.Args) == 0 {
+		c.fail("/process/args", "there is no program to run")
+	}
+	for i, s := range c.Process.Args {
+		if strings.IndexByte(s, 0) >= 0 {
+			c.fail(fault.Pointer("/process/args", i), "a NUL byte in a string")
+		}
+	}
+}
+
+func (c *check) environment() {
+	for i, s := range c.Process.Env {
+		switch at := strings.IndexByte(s, '='); {
+		case at < 0:
+			c.fail(fault.Pointer("/process/env", i), "%q has no '='", s)
+		case at == 0:
+			c.fail(fault.Pointer("/process/env", i), "%q has no name before the '='", s)
+		case strings.IndexByte(s, 0) >= 0:
+			c.fail(fault.Pointer("/process/env", i), "a NUL byte in a string")
+		}
+	}
+}

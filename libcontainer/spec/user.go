@@ -1,0 +1,58 @@
+package spec
+
+import (
+	"math"
+
+	"brig/libcontainer/fault"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// user checks the ids of the process. 4294967295 is (uid_t)-1, by which
+// setresuid(2) means no change: the payload would keep the ids of the runtime.
+func (c *check) user() {
+	if c.Process == nil {
+		return
+	}
+	u := &c.Process.User
+	c.id("/process/user/uid", u.UID, c.linux.UIDMappings)
+	c.id("/process/user/gid", u.GID, c.linux.GIDMappings)
+	for i, gid := range u.AdditionalGids {
+		c.id(fault.Pointer("/process/user/additionalGids", i), gid, c.linux.GIDMappings)
+	}
+	if len(u.AdditionalGids) > 0 && c.options.Rootless && singleID(c.linux.GIDMappings) {
+		c.fail("/process/user/additionalGids", "an ordinary user who maps only one group cannot set additional groups")
+	}
+	if u.Umask != nil && *u.Umask > 0o777 {
+		c.fail("/process/user/umask", "%#o is not a umask: at most 0777", *u.Umask)
+	}
+	if u.Username != "" {
+		c.warn("/process/user/username", "has a meaning on Windows only, ignored: uid and gid decide")
+	}
+}
+
+// singleID says that a map has one id. An ordinary user can write it without the
+// help of newgidmap, and the kernel then denies setgroups(2).
+func singleID(maps []specs.LinuxIDMapping) bool {
+	return len(maps) == 1 && maps[0].Size == 1
+}
+
+// id checks one id. What ids a user namespace to join has mapped only the kernel
+// knows, so that is left to it.
+func (c *check) id(pointer string, id uint32, maps []specs.LinuxIDMapping) {
+	switch {
+	case id == math.MaxUint32:
+		c.fail(pointer, "%d is not an id, it means \"no change\" to the kernel", id)
+	case c.newNamespace(specs.UserNamespace) && len(maps) > 0 && !mapped(id, maps):
+		c.fail(pointer, "%d is not mapped in the user namespace", id)
+	}
+}
+
+func mapped(id uint32, maps []specs.LinuxIDMapping) bool {
+	for _, m := range maps {
+		if id >= m.ContainerID && id-m.ContainerID < m.Size {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,131 @@
+package spec
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// The kinds of words in the options of a mount.
+const (
+	wordSet         = iota // sets an attribute of the mount
+	wordClear              // clears one
+	wordAtime              // chooses the mode of access times
+	wordNoAtime            // gives up a mode of access times for the usual one
+	wordPropagation        // how the mount spreads
+	wordSuper              // a flag of the superblock
+	wordNotYet             // refused
+	wordNoEffect           // has nothing to do
+	wordObsolete           // has nothing to do any more
+	wordBind
+	wordIDMap
+)
+
+type word struct {
+	name string
+	kind uint8
+	bits uint64
+}
+
+// words is sorted by name, which is how findWord looks. fsconfig(2) has no word
+// for silent and loud, which are about messages in the kernel log, nor for
+// iversion, which ext4 (6.0), XFS and Btrfs always have on.
+var words = [...]word{
+	{"async", wordSuper, 0},
+	{"atime", wordNoAtime, unix.MOUNT_ATTR_NOATIME},
+	{"bind", wordBind, 0},
+	{"copy-symlink", wordNotYet, 0},
+	{"defaults", wordNoEffect, 0},
+	{"dest-nofollow", wordNotYet, 0},
+	{"dev", wordClear, unix.MOUNT_ATTR_NODEV},
+	{"diratime", wordClear, unix.MOUNT_ATTR_NODIRATIME},
+	{"dirsync", wordSuper, 0},
+	{"exec", wordClear, unix.MOUNT_ATTR_NOEXEC},
+	{"idmap", wordIDMap, 0},
+	{"iversion", wordObsolete, 0},
+	{"lazytime", wordSuper, 0},
+	{"loud", wordNoEffect, 0},
+	{"mand", wordSuper, 0},
+	{"noatime", wordAtime, unix.MOUNT_ATTR_NOATIME},
+	{"nodev", wordSet, unix.MOUNT_ATTR_NODEV},
+	{"nodiratime", wordSet, unix.MOUNT_ATTR_NODIRATIME},
+	{"noexec", wordSet, unix.MOUNT_ATTR_NOEXEC},
+	{"noiversion", wordObsolete, 0},
+	{"nolazytime", wordSuper, 0},
+	{"nomand", wordSuper, 0},
+	{"norelatime", wordNoAtime, unix.MOUNT_ATTR_RELATIME},
+	{"nostrictatime", wordNoAtime, unix.MOUNT_ATTR_STRICTATIME},
+	{"nosuid", wordSet, unix.MOUNT_ATTR_NOSUID},
+	{"nosymfollow", wordSet, unix.MOUNT_ATTR_NOSYMFOLLOW},
+	{"private", wordPropagation, unix.MS_PRIVATE},
+	{"rasync", wordNotYet, 0},
+	{"ratime", wordNotYet, 0},
+	{"rbind", wordBind, 0},
+	{"rdev", wordNotYet, 0},
+	{"rdiratime", wordNotYet, 0},
+	{"rdirsync", wordNotYet, 0},
+	{"relatime", wordAtime, unix.MOUNT_ATTR_RELATIME},
+	{"remount", wordNotYet, 0},
+	{"rexec", wordNotYet, 0},
+	{"ridmap", wordIDMap, 0},
+	{"rmand", wordNotYet, 0},
+	{"rnoatime", wordNotYet, 0},
+	{"rnodev", wordNotYet, 0},
+	{"rnodiratime", wordNotYet, 0},
+	{"rnoexec", wordNotYet, 0},
+	{"rnomand", wordNotYet, 0},
+	{"rnorelatime", wordNotYet, 0},
+	{"rnostrictatime", wordNotYet, 0},
+	{"rnosuid", wordNotYet, 0},
+	{"rnosymfollow", wordNotYet, 0},
+	{"ro", wordSet, unix.MOUNT_ATTR_RDONLY},
+	{"rprivate", wordPropagation, unix.MS_PRIVATE | unix.MS_REC},
+	{"rrelatime", wordNotYet, 0},
+	{"rro", wordNotYet, 0},
+	{"rrw", wordNotYet, 0},
+	{"rshared", wordPropagation, unix.MS_SHARED | unix.MS_REC},
+	{"rslave", wordPropagation, unix.MS_SLAVE | unix.MS_REC},
+	{"rstrictatime", wordNotYet, 0},
+	{"rsuid", wordNotYet, 0},
+	{"rsymfollow", wordNotYet, 0},
+	{"rsync", wordNotYet, 0},
+	{"runbindable", wordPropagation, unix.MS_UNBINDABLE | unix.MS_REC},
+	{"rw", wordClear, unix.MOUNT_ATTR_RDONLY},
+	{"shared", wordPropagation, unix.MS_SHARED},
+	{"silent", wordNoEffect, 0},
+	{"slave", wordPropagation, unix.MS_SLAVE},
+	{"src-nofollow", wordNotYet, 0},
+	{"strictatime", wordAtime, unix.MOUNT_ATTR_STRICTATIME},
+	{"suid", wordClear, unix.MOUNT_ATTR_NOSUID},
+	{"symfollow", wordClear, unix.MOUNT_ATTR_NOSYMFOLLOW},
+	{"sync", wordSuper, 0},
+	{"tmpcopyup", wordNotYet, 0},
+	{"unbindable", wordPropagation, unix.MS_UNBINDABLE},
+}
+
+// findWord finds a word of the table, or nil.
+func findWord(name string) *word {
+	low, high := 0, len(words)
+	for low < high {
+		middle := (low + high) / 2
+		if words[middle].name < name {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low < len(words) && words[low].name == name {
+		return &words[low]
+	}
+	return nil
+}
+
+// MountOptionWords lists, sorted, the mount options that brig knows and supports.
+// What is not among them goes to the file system.
+func MountOptionWords() []string {
+	var names []string
+	for i := range words {
+		if words[i].kind != wordNotYet {
+			names = append(names, words[i].name)
+		}
+	}
+	return names
+}
