@@ -7,6 +7,5 @@ import (
 
 func specCommand() *cli.Command { return &cli.Command{Name: "spec"} }
 
-func featuresCommand() *cli.Command { return &cli.Command{Name: "features"} }
 
 func rootfsSpec(c *cli.Context, dir string, args []string) (*specs.Spec, error) { return nil, nil }
