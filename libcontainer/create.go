@@ -176,7 +176,12 @@ func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
 			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
 		}
 	}
-	return m.mapIDs(proc, in, msg.Pid)
+	if err := m.mapIDs(proc, in, msg.Pid); err != nil || !in.Run {
+		return err
+	}
+	// Nobody can start this one by its socket, so there is no state in which the
+	// record would be too early: it is written while the stage works.
+	return m.dir.save(m.rec)
 }
 
 func newRecord(in *plan.Input, pid int, start uint64) *record {

@@ -57,12 +57,9 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 	return status, m.undo()
 }
 
-// exec writes the state, sends the word to go on, and waits until the payload
-// runs: from then on the container is running.
+// exec sends the word to go on, and waits until the payload runs: from then on the
+// container is running.
 func (m *made) exec(o *RunOptions) error {
-	if err := m.dir.save(m.rec); err != nil {
-		return err
-	}
 	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ var seccompFlags = [...]flag{
 	{unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
 }
 
-var accessModes = [...]flag{{1, "X_OK"}, {2, "W_OK"}, {4, "R_OK"}}
+var accessModes = [...]flag{{4, "R_OK"}, {2, "W_OK"}, {1, "X_OK"}}
 
 var statxMasks = [...]flag{
 	{unix.STATX_TYPE, "STATX_TYPE"},

@@ -14,14 +14,15 @@ import (
 //	f fd or AT_FDCWD     s string          v array of strings   p address or NULL
 //	u number             U id, -1 is none  m mode, octal        M mode with type
 //	o open_how           O open flags      a AT_ flags          t open_tree flags
-//	T AT_ flags          B mount_attr      V move_mount flags   b MOUNT_ATTR_ flags
+//	T statx AT_ flags    B mount_attr      V move_mount flags   b MOUNT_ATTR_ flags
 //	j FSMOUNT_ flags     J FSOPEN_ flags   F fsconfig command   S fsconfig value
 //	c clone_args         n CLONE_ flags    X statx mask         A access mode
 //	P prctl option       R rlimit name     L struct rlimit      W umount flags
 //	E seccomp operation  l filter flags    H sock_fprog         q keyctl operation
 //	g gid list           h cap header      C cap data           z bytes to write
 //	K accept4 flags      k clock           r close_range flags  d device number
-//	I ioctl request      Q message flags   x hex number
+//	I ioctl request      Q message flags   x hex number         N prctl argument
+//	D O_ flags of an fd, not of a file
 func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 	a := in.Args[i]
 	if a.Kind == SlotValue || a.Kind == Scratch {
@@ -54,7 +55,9 @@ func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 	case 'z':
 		return p.formatBytes(a, in.Args[i+1])
 	case 'S':
-		return p.formatFsValue(in, a)
+		return p.formatString(a)
+	case 'N':
+		return p.formatPrctl(in, i)
 	}
 	if a.Kind == DataAddr {
 		return fmt.Sprintf("%#x", p.DataBase+a.Value)
@@ -84,8 +87,12 @@ func formatFlags(letter byte, v uint64) (string, bool) {
 		return formatType(v), true
 	case 'O':
 		return formatOpen(v), true
-	case 'a', 'T':
+	case 'D':
+		return bits(v, openFlags[:], "0"), true
+	case 'a':
 		return bits(v, atFlags[:], "0"), true
+	case 'T':
+		return "AT_STATX_SYNC_AS_STAT" + strings.TrimSuffix("|"+bits(v, atFlags[:], ""), "|"), true
 	case 't':
 		return bits(v, openTreeFlags[:], "0"), true
 	case 'V':
@@ -137,6 +144,10 @@ func formatEnum(letter byte, v uint64) (string, bool) {
 		if v == unix.KEYCTL_JOIN_SESSION_KEYRING {
 			return "KEYCTL_JOIN_SESSION_KEYRING", true
 		}
+	case 'I':
+		if v == unix.TIOCSCTTY {
+			return "TIOCSCTTY", true
+		}
 	case 'K':
 		if v == unix.SOCK_CLOEXEC {
 			return "SOCK_CLOEXEC", true
@@ -171,14 +182,53 @@ func prctlName(v uint64) string {
 	return strconv.FormatUint(v, 10)
 }
 
-// prctlArgs is how many operands of a prctl mean something.
-func prctlArgs(option uint64) int {
-	switch option {
-	case unix.PR_SET_NO_NEW_PRIVS, unix.PR_CAP_AMBIENT:
-		return 5
-	default:
-		return 2
+// formatPrctl prints the second and third operand of prctl.
+func (p *Program) formatPrctl(in *Instruction, i int) string {
+	a := in.Args[i]
+	switch in.Args[0].Value {
+	case unix.PR_SET_NAME:
+		return p.formatString(a)
+	case unix.PR_SET_DUMPABLE:
+		if a.Value == 0 {
+			return "SUID_DUMP_DISABLE"
+		}
+	case unix.PR_CAPBSET_DROP, unix.PR_CAPBSET_READ:
+		return capName(a.Value)
+	case unix.PR_CAP_AMBIENT:
+		switch {
+		case i == 1 && a.Value == unix.PR_CAP_AMBIENT_RAISE:
+			return "PR_CAP_AMBIENT_RAISE"
+		case i == 1 && a.Value == unix.PR_CAP_AMBIENT_CLEAR_ALL:
+			return "PR_CAP_AMBIENT_CLEAR_ALL"
+		case i == 2 && in.Args[1].Value == unix.PR_CAP_AMBIENT_RAISE:
+			return capName(a.Value)
+		}
 	}
+	return strconv.FormatUint(a.Value, 10)
+}
+
+// shown is how many operands of a call mean something.
+func (in *Instruction) shown() int {
+	all := len(sysTable[in.Sys].format)
+	switch in.Sys {
+	case Prctl:
+		if option := in.Args[0].Value; option != unix.PR_SET_NO_NEW_PRIVS && option != unix.PR_CAP_AMBIENT {
+			return 2
+		}
+	case Keyctl:
+		if in.Args[0].Value == unix.KEYCTL_JOIN_SESSION_KEYRING {
+			return 2
+		}
+	case Openat:
+		if in.Args[2].Value&unix.O_CREAT == 0 {
+			return all - 1
+		}
+	case Mknodat:
+		if kind := in.Args[2].Value & unix.S_IFMT; kind != unix.S_IFCHR && kind != unix.S_IFBLK {
+			return all - 1
+		}
+	}
+	return all
 }
 
 func formatOpen(v uint64) string {
@@ -191,26 +241,21 @@ func formatOpen(v uint64) string {
 	return bits(v, openFlags[:], "")
 }
 
-func formatMode(v uint64) string {
-	if v == 0 {
-		return "000"
-	}
-	return fmt.Sprintf("%04o", v)
-}
+func formatMode(v uint64) string { return fmt.Sprintf("%#03o", v) }
 
 func formatType(v uint64) string {
-	name := ""
+	mode := formatMode(v &^ unix.S_IFMT)
 	switch v & unix.S_IFMT {
 	case unix.S_IFREG:
-		name = "S_IFREG"
+		return "S_IFREG|" + mode
 	case unix.S_IFCHR:
-		name = "S_IFCHR"
+		return "S_IFCHR|" + mode
 	case unix.S_IFBLK:
-		name = "S_IFBLK"
+		return "S_IFBLK|" + mode
 	case unix.S_IFIFO:
-		name = "S_IFIFO"
+		return "S_IFIFO|" + mode
 	}
-	return name + "|" + formatMode(v&^unix.S_IFMT)
+	return mode
 }
 
 func formatLimit(v uint64) string {
@@ -244,12 +289,17 @@ func (p *Program) formatMountAttr(a Arg) string {
 }
 
 func (p *Program) formatCloneArgs(a Arg) string {
-	pidfd := p.Pointed(a, 1)
-	if pidfd >= ScratchBase {
-		pidfd -= ScratchBase
+	flags := p.Pointed(a, 0)
+	s := "{flags=" + bits(flags, cloneFlags[:], "0")
+	if flags&unix.CLONE_PIDFD != 0 {
+		s += ", pidfd=" + p.scratchName(p.Pointed(a, 1)-ScratchBase)
 	}
-	s := fmt.Sprintf("{flags=%s, pidfd=%s, exit_signal=%d", bits(p.Pointed(a, 0), cloneFlags[:], "0"), p.scratchName(pidfd), p.Pointed(a, 4))
-	if p.Pointed(a, 0)&unix.CLONE_INTO_CGROUP != 0 {
+	signal := "0"
+	if n := p.Pointed(a, 4); n != 0 {
+		signal = unix.SignalName(unix.Signal(n))
+	}
+	s += ", exit_signal=" + signal + ", stack=NULL, stack_size=0"
+	if flags&unix.CLONE_INTO_CGROUP != 0 {
 		s += fmt.Sprintf(", cgroup=%d", p.Pointed(a, 10))
 	}
 	return s + "}"
@@ -259,9 +309,12 @@ func (p *Program) formatGids(a Arg, n uint64) string {
 	if a.Kind != DataAddr {
 		return "NULL"
 	}
-	list := make([]string, 0, n)
-	for i := uint64(0); i < n && a.Value+4*i+4 <= uint64(len(p.Data)); i++ {
-		list = append(list, strconv.FormatUint(uint64(binary.LittleEndian.Uint32(p.Data[a.Value+4*i:])), 10))
+	if n > (uint64(len(p.Data))-a.Value)/4 {
+		return p.operand(a)
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = strconv.FormatUint(uint64(binary.LittleEndian.Uint32(p.Data[a.Value+4*uint64(i):])), 10)
 	}
 	return "[" + strings.Join(list, ", ") + "]"
 }
@@ -272,20 +325,12 @@ func (p *Program) formatCaps(a Arg) string {
 	for i := range w {
 		w[i] = p.Pointed(a, i/2) >> (32 * (i % 2)) & 0xffffffff
 	}
-	return fmt.Sprintf("{effective=%#x, permitted=%#x, inheritable=%#x}", w[0]|w[3]<<32, w[1]|w[4]<<32, w[2]|w[5]<<32)
+	return fmt.Sprintf("{effective=%s, permitted=%s, inheritable=%s}", capSet(w[0]|w[3]<<32), capSet(w[1]|w[4]<<32), capSet(w[2]|w[5]<<32))
 }
 
 func (p *Program) formatBytes(a, n Arg) string {
-	if a.Kind != DataAddr || n.Kind != Immediate || a.Value+n.Value > uint64(len(p.Data)) {
+	if a.Kind != DataAddr || n.Kind != Immediate || n.Value > uint64(len(p.Data))-a.Value {
 		return p.operand(a)
 	}
 	return quote(string(p.Data[a.Value : a.Value+n.Value]))
-}
-
-// formatFsValue prints the third and fourth operand of fsconfig: strings, or NULL.
-func (p *Program) formatFsValue(_ *Instruction, a Arg) string {
-	if a.Kind != DataAddr {
-		return "NULL"
-	}
-	return quote(p.text(a.Value))
 }

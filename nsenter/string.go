@@ -80,11 +80,8 @@ func (p *Program) callLine(in *Instruction) string {
 func (p *Program) CallText(in *Instruction) string {
 	format := sysTable[in.Sys].format
 	args := make([]string, 0, MaxArgs)
-	for i := 0; i < len(format); i++ {
+	for i := range in.shown() {
 		args = append(args, p.formatArg(in, i, format[i]))
-	}
-	if in.Sys == Prctl {
-		args = args[:prctlArgs(in.Args[0].Value)]
 	}
 	return in.Sys.String() + "(" + strings.Join(args, ", ") + ")"
 }
@@ -185,7 +182,7 @@ func quote(s string) string {
 			if i+1 < len(s) {
 				next = s[i+1]
 			}
-			if next >= '0' && next <= '9' {
+			if next >= '0' && next <= '7' {
 				fmt.Fprintf(&b, `\%03o`, c)
 			} else {
 				fmt.Fprintf(&b, `\%o`, c)

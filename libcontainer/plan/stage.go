@@ -16,7 +16,11 @@ func (c *compiler) stage() {
 	c.b.Step("", "prepare the stage")
 	c.b.Store(c.b.Report(), 8, c.control)
 	c.startStamps()
-	c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_DUMPABLE), nsenter.Imm(0))
+	// The files of a process that is not dumpable belong to the host's root, and an
+	// ordinary user could not map its ids: there it happens once they are mapped.
+	if !c.in.Host.Rootless || !c.newNamespace("user") {
+		c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_DUMPABLE), nsenter.Imm(0))
+	}
 	last := uint64(c.in.lastFD())
 	c.b.Call(nsenter.CloseRange, nsenter.Imm(last+1), nsenter.Imm(allFDs), nsenter.Imm(0))
 	c.b.Call(nsenter.CloseRange, nsenter.Imm(uint64(c.in.controlFD())), nsenter.Imm(last), nsenter.Imm(unix.CLOSE_RANGE_CLOEXEC))

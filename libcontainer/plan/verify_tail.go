@@ -106,6 +106,10 @@ func (v *verifier) tail() error {
 		{"seccomp", !v.r.Seccomp, is(nsenter.Seccomp)},
 		{"execve", false, is(nsenter.Execve)},
 	}
+	// Nobody may look into a process that holds fds of the host (CVE-2016-9962).
+	if hide := v.find(0, isPrctl(unix.PR_SET_DUMPABLE, 0)); hide < 0 || v.moved && hide > v.find(0, is(nsenter.MoveMount)) {
+		return v.broken(v.fork, "rule 6: the stage is dumpable")
+	}
 	at := v.fork
 	for _, want := range calls {
 		if want.skip {
