@@ -1,12 +1,13 @@
 package spec
 
 import (
-	"math"
 	"reflect"
 	"strconv"
 	"strings"
 
 	"brig/libcontainer/fault"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // maxDepth bounds the nesting of a config; the spec's own types nest to 7.
@@ -18,38 +19,36 @@ const maxDepth = 64
 // only at the types that the document touches, which is what counts in a process
 // that lives for milliseconds.
 type decoder struct {
-	data     []byte
+	data     string
 	pos      int
-	depth    int
 	path     []segment
 	warnings []string
-	types    []structType
+	ignored  int // unknown keys, those without a warning of their own too
 }
 
-// segment is one step of the JSON pointer to the current value.
+// segment is one step of the JSON pointer to the current value: the key, or in a
+// list the index from 1.
 type segment struct {
 	key   string
-	index int // used when key is ""; a key "" has index -1
+	index int
 }
 
-// structType is what the decoder needs of a struct type that it has met.
-type structType struct {
-	typ    reflect.Type
-	fields []structField
-}
-
-type structField struct {
-	name  string
-	index []int
+func parse(text string) (*specs.Spec, []string, error) {
+	s := new(specs.Spec)
+	d := decoder{data: text, path: make([]segment, 0, 8)}
+	if err := d.document(reflect.ValueOf(s).Elem()); err != nil {
+		return nil, nil, err
+	}
+	return s, d.warnings, nil
 }
 
 func (d *decoder) pointer() string {
 	p := ""
 	for _, s := range d.path {
-		if s.key != "" || s.index < 0 {
-			p = fault.Pointer(p, s.key)
+		if s.index > 0 {
+			p = fault.Pointer(p, s.index-1)
 		} else {
-			p = fault.Pointer(p, s.index)
+			p = fault.Pointer(p, shorten(s.key))
 		}
 	}
 	return p
@@ -63,14 +62,8 @@ func (d *decoder) fail(format string, args ...any) error {
 // syntax reports bytes that are no JSON, by line and column.
 func (d *decoder) syntax(format string, args ...any) error {
 	seen := d.data[:min(d.pos, len(d.data))]
-	line := 1
-	column := 1
-	for _, c := range seen {
-		column++
-		if c == '\n' {
-			line, column = line+1, 1
-		}
-	}
+	line := strings.Count(seen, "\n") + 1
+	column := len(seen) - strings.LastIndexByte(seen, '\n')
 	e := fault.Configf(d.pointer(), format, args...)
 	e.Op = "line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column) + ": " + e.Op
 	return e
@@ -85,6 +78,9 @@ func (d *decoder) document(v reflect.Value) error {
 	}
 	if d.peek(); d.pos < len(d.data) {
 		return d.syntax("something follows the config")
+	}
+	if more := d.ignored - len(d.warnings); more > 0 {
+		d.warnings = append(d.warnings, strconv.Itoa(more)+" more unknown keys, ignored")
 	}
 	return nil
 }
@@ -102,14 +98,6 @@ func (d *decoder) peek() byte {
 	return 0
 }
 
-func (d *decoder) expect(c byte) error {
-	if got := d.peek(); got != c {
-		return d.unexpected(strconv.QuoteRune(rune(c)))
-	}
-	d.pos++
-	return nil
-}
-
 func (d *decoder) unexpected(want string) error {
 	if d.peek(); d.pos >= len(d.data) {
 		return d.syntax("the config ends where %s should be", want)
@@ -119,7 +107,7 @@ func (d *decoder) unexpected(want string) error {
 
 // literal reads a word if it is the next one.
 func (d *decoder) literal(word string) bool {
-	if d.peek(); !strings.HasPrefix(string(d.data[d.pos:min(len(d.data), d.pos+len(word))]), word) {
+	if d.peek(); !strings.HasPrefix(d.data[d.pos:], word) {
 		return false
 	}
 	d.pos += len(word)
@@ -132,17 +120,12 @@ func (d *decoder) value(v reflect.Value) error {
 	if d.peek() == 'n' {
 		return d.null(v)
 	}
-	if v.Type() == skippedType {
-		return d.skip()
-	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		return d.value(v.Elem())
 	case reflect.Struct:
-		fields := d.fields(v.Type())
-		seen := uint64(0)
-		return d.object(v, func(key string) error { return d.field(v, fields, &seen, key) })
+		return d.structure(v)
 	case reflect.Map:
 		return d.mapping(v)
 	case reflect.Slice:
@@ -161,15 +144,19 @@ func (d *decoder) value(v reflect.Value) error {
 	return d.number(v)
 }
 
+// null is refused for a number or a name: it must not become user 0.
 func (d *decoder) null(v reflect.Value) error {
-	if !d.literal("null") {
-		return d.unexpected("a value")
-	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
-		return nil
+		if d.literal("null") {
+			return nil
+		}
+	default:
+		if strings.HasPrefix(d.data[d.pos:], "null") {
+			return d.fail("null where %s should be", kindName(v))
+		}
 	}
-	return d.fail("null where %s should be", kindName(v))
+	return d.unexpected("a value")
 }
 
 func kindName(v reflect.Value) string {
@@ -192,137 +179,171 @@ func (d *decoder) boolean(v reflect.Value) error {
 		v.SetBool(true)
 	case d.literal("false"):
 	default:
-		return d.wrongType(v)
+		return d.wrongType(kindName(v))
 	}
 	return nil
 }
 
 // wrongType tells a value of another type from what is no value.
-func (d *decoder) wrongType(v reflect.Value) error {
+func (d *decoder) wrongType(want string) error {
 	switch c := d.peek(); {
-	case c == '"', c == '{', c == '[', c == '-', c >= '0' && c <= '9', c == 't', c == 'f':
-		return d.fail("%s should be here", kindName(v))
+	case c == '"', c == '{', c == '[', c == '-', c >= '0' && c <= '9':
+		return d.fail("%s should be here", want)
 	}
-	return d.unexpected(kindName(v))
+	for _, word := range [...]string{"true", "false", "null"} {
+		if strings.HasPrefix(d.data[d.pos:], word) {
+			return d.fail("%s where %s should be", word, want)
+		}
+	}
+	return d.unexpected(want)
 }
 
 // number reads a whole number in plain digits: no fraction, no exponent, nothing
 // that two readers could take for two numbers (CVE-2024-40635).
 func (d *decoder) number(v reflect.Value) error {
 	if c := d.peek(); c != '-' && (c < '0' || c > '9') {
-		return d.wrongType(v)
+		return d.wrongType(kindName(v))
 	}
-	start := d.pos
-	for d.pos < len(d.data) && strings.IndexByte("+-.eE0123456789", d.data[d.pos]) >= 0 {
-		d.pos++
-	}
-	text := string(d.data[start:d.pos])
+	text := d.numeral()
 	digits := strings.TrimPrefix(text, "-")
-	if digits == "" || len(digits) > 1 && digits[0] == '0' || strings.Trim(digits, "0123456789") != "" {
-		return d.fail("%s is not a whole number in plain digits", text)
+	if !isDigits(digits) || len(digits) > 1 && digits[0] == '0' {
+		return d.fail("%s is not a whole number in plain digits", shorten(text))
 	}
 	bits := v.Type().Bits()
 	if v.CanInt() {
 		n, err := strconv.ParseInt(text, 10, bits)
 		if err != nil {
-			return d.fail("%s is not between %d and %d", text, int64(math.MinInt64)>>(64-bits), int64(math.MaxInt64)>>(64-bits))
+			top := int64(1<<(bits-1) - 1)
+			return d.fail("%s is not between %d and %d", shorten(text), -top-1, top)
 		}
 		v.SetInt(n)
 		return nil
 	}
 	n, err := strconv.ParseUint(text, 10, bits)
 	if err != nil {
-		return d.fail("%s is not between 0 and %d", text, uint64(math.MaxUint64)>>(64-bits))
+		return d.fail("%s is not between 0 and %d", shorten(text), ^uint64(0)>>(64-bits))
 	}
 	v.SetUint(n)
 	return nil
 }
 
-func (d *decoder) list(v reflect.Value) error {
-	if d.peek() != '[' {
-		return d.wrongType(v)
+// numeral reads all that could belong to a number.
+func (d *decoder) numeral() string {
+	start := d.pos
+	for d.pos < len(d.data) && strings.IndexByte("+-.eE0123456789", d.data[d.pos]) >= 0 {
+		d.pos++
 	}
-	if err := d.deeper(); err != nil {
-		return err
-	}
-	d.pos++
-	out := reflect.MakeSlice(v.Type(), 0, 4)
-	zero := reflect.Zero(v.Type().Elem())
-	for i := 0; d.peek() != ']'; i++ {
-		if i > 0 {
-			if err := d.expect(','); err != nil {
-				return err
-			}
-		}
-		d.path = append(d.path, segment{index: i})
-		out = reflect.Append(out, zero)
-		if err := d.value(out.Index(i)); err != nil {
-			return err
-		}
-		d.path = d.path[:len(d.path)-1]
-	}
-	d.pos++
-	d.depth--
-	v.Set(out)
-	return nil
+	return d.data[start:d.pos]
 }
 
-func (d *decoder) deeper() error {
-	if d.depth++; d.depth > maxDepth {
-		return d.fail("the config nests deeper than %d levels", maxDepth)
+// list decodes a list. Lists of strings, which are most of a config, do without
+// reflection.
+func (d *decoder) list(v reflect.Value) error {
+	if list, ok := v.Addr().Interface().(*[]string); ok {
+		*list = []string{}
+		return d.elements(func(int) error {
+			s, err := d.text()
+			*list = append(*list, s)
+			return err
+		})
 	}
-	return nil
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	return d.elements(func(i int) error {
+		v.Grow(1)
+		v.SetLen(i + 1)
+		return d.value(v.Index(i))
+	})
 }
 
 func (d *decoder) mapping(v reflect.Value) error {
-	if d.peek() == '{' {
-		v.Set(reflect.MakeMap(v.Type()))
+	if m, ok := v.Addr().Interface().(*map[string]string); ok {
+		*m = map[string]string{}
+		return d.object(func(key string) error {
+			if _, ok := (*m)[key]; ok {
+				return d.twice()
+			}
+			s, err := d.text()
+			(*m)[key] = s
+			return err
+		})
 	}
-	return d.object(v, func(key string) error {
-		if v.MapIndex(reflect.ValueOf(key).Convert(v.Type().Key())).IsValid() {
-			return d.fail("the key is there twice")
+	v.Set(reflect.MakeMap(v.Type()))
+	return d.object(func(key string) error {
+		k := reflect.ValueOf(key)
+		if v.MapIndex(k).IsValid() {
+			return d.twice()
 		}
 		element := reflect.New(v.Type().Elem()).Elem()
 		if err := d.value(element); err != nil {
 			return err
 		}
-		v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), element)
+		v.SetMapIndex(k, element)
+		return nil
+	})
+}
+
+func (d *decoder) twice() error { return d.fail("the key is there twice") }
+
+// elements reads the elements of a list; the current path is that of the element.
+func (d *decoder) elements(element func(i int) error) error {
+	if d.peek() != '[' {
+		return d.wrongType("a list")
+	}
+	return d.items(']', func(i int) error {
+		d.path = append(d.path, segment{index: i + 1})
+		if err := element(i); err != nil {
+			return err
+		}
+		d.path = d.path[:len(d.path)-1]
 		return nil
 	})
 }
 
 // object reads the members of an object; the current path is that of the member.
-func (d *decoder) object(v reflect.Value, member func(key string) error) error {
+func (d *decoder) object(member func(key string) error) error {
 	if d.peek() != '{' {
-		return d.wrongType(v)
+		return d.wrongType("an object")
 	}
-	if err := d.deeper(); err != nil {
-		return err
-	}
-	d.pos++
-	for i := 0; d.peek() != '}'; i++ {
-		if i > 0 {
-			if err := d.expect(','); err != nil {
-				return err
-			}
-		}
+	return d.items('}', func(int) error {
 		if d.peek() != '"' {
 			return d.unexpected("a key")
 		}
-		key, err := d.text()
+		key, err := d.key()
 		if err != nil {
 			return err
 		}
-		if err := d.expect(':'); err != nil {
-			return err
+		if d.peek() != ':' {
+			return d.unexpected("':'")
 		}
-		d.path = append(d.path, segment{key: key, index: -1})
+		d.pos++
+		d.path = append(d.path, segment{key: key})
 		if err := member(key); err != nil {
 			return err
 		}
 		d.path = d.path[:len(d.path)-1]
+		return nil
+	})
+}
+
+// items reads what stands between brackets, separated by commas. Each level has
+// its own step on the path, so the path is as long as the nesting is deep.
+func (d *decoder) items(closing byte, item func(i int) error) error {
+	if len(d.path) >= maxDepth {
+		return d.fail("the config nests deeper than %d levels", maxDepth)
 	}
 	d.pos++
-	d.depth--
+	for i := 0; i > 0 || d.peek() != closing; i++ {
+		if err := item(i); err != nil {
+			return err
+		}
+		if d.peek() == closing {
+			break
+		}
+		if d.peek() != ',' {
+			return d.unexpected("',' or '" + string(closing) + "'")
+		}
+		d.pos++
+	}
+	d.pos++
 	return nil
 }

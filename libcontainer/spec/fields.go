@@ -5,70 +5,109 @@ import (
 	"strings"
 )
 
-// fields are the members that a struct type can have. Only the types that a
-// document touches are looked at.
-func (d *decoder) fields(t reflect.Type) []structField {
-	for i := range d.types {
-		if d.types[i].typ == t {
-			return d.types[i].fields
+// structure decodes an object into a struct.
+func (d *decoder) structure(v reflect.Value) error {
+	var (
+		seen    uint64 // a bit for each field that was there already
+		next    int    // keys mostly come in the order of the fields
+		unknown keySet
+	)
+	return d.object(func(key string) error {
+		field, n, ok := findField(v, key, next)
+		if !ok {
+			if !unknown.add(key) {
+				return d.twice()
+			}
+			d.unknown(key, v.Type())
+			return d.skip()
 		}
-	}
-	fields := fieldsOf(t, nil, nil)
-	d.types = append(d.types, structType{typ: t, fields: fields})
-	return fields
+		if seen&(1<<n) != 0 {
+			return d.twice()
+		}
+		seen |= 1 << n
+		next = n + 1
+		return d.value(field)
+	})
 }
 
-// fieldsOf lists the JSON names of a struct with those of the structs embedded in
-// it.
-func fieldsOf(t reflect.Type, prefix []int, out []structField) []structField {
+// embedded is where the numbers of the fields of an embedded struct start.
+const embedded = 32
+
+// findField finds the field with a JSON name, in the very same letters, and
+// numbers it. Field number next comes first, which is mostly the one: no table of
+// a type is built that would be used once or twice.
+func findField(v reflect.Value, key string, next int) (field reflect.Value, number int, ok bool) {
+	t := v.Type()
+	count := t.NumField()
+	for k := range count {
+		i := (next + k) % count
+		f := t.Field(i)
+		name := jsonName(&f)
+		if name == key {
+			return v.Field(i), i, true
+		}
+		if f.Anonymous && name == "" {
+			if field, number, ok = findField(v.Field(i), key, 0); ok {
+				return field, embedded + number, true
+			}
+		}
+	}
+	return reflect.Value{}, 0, false
+}
+
+// fieldNames appends the JSON names of a struct, with those of the structs
+// embedded in it.
+func fieldNames(t reflect.Type, names []string) []string {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		index := append(append(make([]int, 0, len(prefix)+1), prefix...), i)
-		switch {
-		case f.Anonymous && name == "":
-			out = fieldsOf(f.Type, index, out)
-		case name == "-" || !f.IsExported():
-		case name == "":
-			out = append(out, structField{f.Name, index})
-		default:
-			out = append(out, structField{name, index})
+		switch name := jsonName(&f); {
+		case name != "":
+			names = append(names, name)
+		case f.Anonymous:
+			names = fieldNames(f.Type, names)
 		}
 	}
-	return out
+	return names
 }
 
-// field decodes one member of a struct; seen has a bit for each member that was
-// there already.
-func (d *decoder) field(v reflect.Value, fields []structField, seen *uint64, key string) error {
-	for i, f := range fields {
-		if f.name != key {
-			continue
-		}
-		if *seen&(1<<i) != 0 {
-			return d.fail("the key is there twice")
-		}
-		*seen |= 1 << i
-		return d.value(v.FieldByIndex(f.index))
+// jsonName is the name in the tag of a field. Every field of the runtime-spec has
+// one, and it is the first in the tag, but for embedded structs.
+func jsonName(f *reflect.StructField) string {
+	rest, ok := strings.CutPrefix(string(f.Tag), `json:"`)
+	if !ok {
+		return ""
 	}
-	d.unknown(key, fields)
-	return d.skip()
+	return rest[:strings.IndexAny(rest, `,"`)]
 }
+
+// maxWarnings bounds what a config full of unknown keys makes brig print.
+const maxWarnings = 64
 
 // unknown warns of a key that the spec does not have there.
-func (d *decoder) unknown(key string, fields []structField) {
-	text := d.pointer() + ": unknown key, ignored"
-	best, distance := "", 3
-	for _, f := range fields {
-		n := editDistance(strings.ToLower(key), strings.ToLower(f.name))
-		if n < distance && n < len(f.name) {
-			best, distance = f.name, n
-		}
+func (d *decoder) unknown(key string, t reflect.Type) {
+	if d.ignored++; d.ignored > maxWarnings {
+		return
 	}
-	if best != "" {
+	text := d.pointer() + ": unknown key, ignored"
+	if best := nearest(key, fieldNames(t, nil)); best != "" {
 		text += ` (did you mean "` + best + `"?)`
 	}
 	d.warnings = append(d.warnings, text)
+}
+
+// nearest is the name that takes the fewest changes, at most two.
+func nearest(key string, names []string) string {
+	best, distance := "", 3
+	if len(key) > 64 {
+		return ""
+	}
+	for _, name := range names {
+		n := editDistance(strings.ToLower(key), strings.ToLower(name))
+		if n < distance && n < len(name) && n < len(key) {
+			best, distance = name, n
+		}
+	}
+	return best
 }
 
 // editDistance is the number of letters to insert, remove or change.
@@ -89,4 +128,32 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// keySet holds the unknown keys of one object. Only where there are many does it
+// pay for a map.
+type keySet struct {
+	few  []string
+	many map[string]struct{}
+}
+
+// add reports false when the key was there already.
+func (k *keySet) add(key string) bool {
+	for _, s := range k.few {
+		if s == key {
+			return false
+		}
+	}
+	if len(k.few) < 16 {
+		k.few = append(k.few, key)
+		return true
+	}
+	if _, ok := k.many[key]; ok {
+		return false
+	}
+	if k.many == nil {
+		k.many = make(map[string]struct{})
+	}
+	k.many[key] = struct{}{}
+	return true
 }

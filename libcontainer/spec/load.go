@@ -2,9 +2,7 @@ package spec
 
 import (
 	"errors"
-	"io"
-	"os"
-	"reflect"
+	"unsafe"
 
 	"brig/libcontainer/fault"
 
@@ -12,37 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxConfig bounds config.json, in bytes. The largest that engines write have a
-// few hundred kilobytes; the programs compiled from one are bounded at 16 MiB.
+// MaxConfig bounds config.json, in bytes. The kernel takes at most 6 MiB of
+// arguments and environment at execve, and what else engines write has a few
+// hundred kilobytes; the programs compiled from a config are bounded at 16 MiB.
 const MaxConfig = 10 << 20
 
 // Load reads and decodes a config file. The warnings are about keys that the spec
-// does not know. Opening does not wait: a FIFO in the place of the file is an
-// error, not a hang.
+// does not know.
 func Load(name string) (*specs.Spec, []string, error) {
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	text, err := readConfig(name)
 	if err != nil {
-		e := fault.Hostf("", err, "open the config %s", name)
-		e.Class = fault.Config
-		return nil, nil, e
+		return nil, nil, err
 	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, nil, fault.Hostf("", err, "look at the config %s", name)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, nil, fault.Configf("", "the config %s is not a regular file", name)
-	}
-	if st.Size > MaxConfig {
-		return nil, nil, fault.Configf("", "the config %s has %d bytes, more than %d", name, st.Size, MaxConfig)
-	}
-	data := make([]byte, st.Size)
-	if _, err := io.ReadFull(f, data); err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, fault.Hostf("", err, "read the config %s", name)
-	}
-	s, warnings, err := Parse(data)
+	s, warnings, err := parse(text)
 	var e *fault.Error
 	if errors.As(err, &e) && e.Pointer == "" {
 		e.Op = name + ": " + e.Op
@@ -50,12 +30,74 @@ func Load(name string) (*specs.Spec, []string, error) {
 	return s, warnings, err
 }
 
+// readConfig reads a regular file. Opening does not wait: a FIFO in the place of
+// the file is an error, not a hang. There is no os.File, which would bring in the
+// runtime's poller for the sake of one read.
+func readConfig(name string) (string, error) {
+	fd, err := ignoringEINTR(func() (int, error) {
+		return unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	})
+	if err != nil {
+		return "", openFault(name, err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "", fault.Hostf("", err, "look at the config %s", name)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return "", fault.Configf("", "the config %s is not a regular file", name)
+	}
+	if st.Size > MaxConfig {
+		return "", fault.Configf("", "the config %s has %d bytes, more than %d", name, st.Size, MaxConfig)
+	}
+	return readAll(fd, name, int(st.Size))
+}
+
+func openFault(name string, err error) *fault.Error {
+	e := fault.Hostf("", err, "open the config %s", name)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		e.Class = fault.Config
+		return e.WithHint("a bundle is a directory with a config.json; `brig spec` writes one")
+	}
+	return e
+}
+
+// readAll reads to the end, also where the file has grown meanwhile.
+func readAll(fd int, name string, size int) (string, error) {
+	buf := make([]byte, size+1)
+	n := 0
+	for {
+		m, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, buf[n:]) })
+		if err != nil {
+			return "", fault.Hostf("", err, "read the config %s", name)
+		}
+		if n += m; n > MaxConfig {
+			return "", fault.Configf("", "the config %s has more than %d bytes", name, MaxConfig)
+		}
+		if m == 0 {
+			// Nobody writes to the buffer any more, and the strings of the config
+			// are pieces of it: a copy would touch fresh pages, at 10 µs each.
+			return unsafe.String(unsafe.SliceData(buf), n), nil
+		}
+		if n == len(buf) {
+			buf = append(buf, make([]byte, n)...)
+		}
+	}
+}
+
+func ignoringEINTR(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
 // Parse decodes a config.
 func Parse(data []byte) (*specs.Spec, []string, error) {
-	s := new(specs.Spec)
-	d := decoder{data: data}
-	if err := d.document(reflect.ValueOf(s).Elem()); err != nil {
-		return nil, nil, err
+	if len(data) > MaxConfig {
+		return nil, nil, fault.Configf("", "the config has %d bytes, more than %d", len(data), MaxConfig)
 	}
-	return s, d.warnings, nil
+	return parse(string(data))
 }
