@@ -112,7 +112,7 @@ func TestStringOfOddCalls(t *testing.T) {
 		{"accept4(1, NULL, NULL, 1)", func(b *Builder) { b.Call(Accept4, Imm(1), Null(), Null(), Imm(1)) }},
 		{`execve("", [NULL], [])`, func(b *Builder) { b.Call(Execve, b.Str(""), b.Words(1, 0), b.Words(0)) }},
 		{`execve("", [""], [])`, func(b *Builder) { b.Call(Execve, b.Str(""), b.Words(ScratchBase, 0), b.Words(0)) }},
-		{"prlimit64(0, RLIMIT_CPU, {rlim_cur=0, rlim_max=0}, NULL)", func(b *Builder) { b.Call(Prlimit64, Imm(0), Imm(0), b.Str("12")) }},
+		{"prlimit64(0, RLIMIT_CPU, {rlim_cur=12849, rlim_max=0}, NULL)", func(b *Builder) { b.Call(Prlimit64, Imm(0), Imm(0), b.Str("12")) }},
 	} {
 		p := build(t, func(b *Builder) {
 			c.call(b)

@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 for package in $($go list -tags "$tags" -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do
 	for target in $($go test -tags "$tags" -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
 		echo "== $package $target"
-		$go test -tags "$tags" -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"
+		$go test -tags "$tags" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 20x "$package"
 	done
 done
