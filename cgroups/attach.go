@@ -1,0 +1,86 @@
+package cgroups
+
+import (
+	"brig/libcontainer/fault"
+	"bytes"
+	"errors"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// bpfLoad is the part of union bpf_attr that BPF_PROG_LOAD reads.
+type bpfLoad struct {
+	kind     uint32
+	count    uint32
+	insns    uint64
+	license  uint64
+	logLevel uint32
+	logSize  uint32
+	log      uint64
+	_        uint32
+	_        uint32
+	name     [16]byte
+}
+
+// bpfAttach is the part that BPF_PROG_ATTACH reads.
+type bpfAttach struct {
+	target, prog, kind, flags, replace uint32
+}
+
+func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(fd), nil
+}
+
+// AttachDevices loads a device program and attaches it to the group, beside those
+// that engines or service managers may attach.
+func (g *Group) AttachDevices(program []byte) error {
+	fd, err := loadDevices(program, nil)
+	if errors.Is(err, unix.EPERM) {
+		// Before 5.11 programs count against RLIMIT_MEMLOCK.
+		unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
+		fd, err = loadDevices(program, nil)
+	}
+	if err != nil {
+		log := make([]byte, 4096)
+		if fd, again := loadDevices(program, log); again == nil {
+			unix.Close(fd)
+		}
+		said, _, _ := bytes.Cut(log, []byte{0})
+		e := fault.Hostf(devicesPointer, err, "load the device program")
+		if line := bytes.TrimSpace(said); len(line) > 0 {
+			e.Hint = string(line)
+		}
+		return e
+	}
+	defer unix.Close(fd)
+	attr := bpfAttach{target: uint32(g.fd), prog: uint32(fd), kind: unix.BPF_CGROUP_DEVICE, flags: unix.BPF_F_ALLOW_MULTI}
+	if _, err := bpf(unix.BPF_PROG_ATTACH, unsafe.Pointer(&attr), unsafe.Sizeof(attr)); err != nil {
+		return fault.Hostf(devicesPointer, err, "attach the device program to %s", g.path)
+	}
+	return nil
+}
+
+func loadDevices(program, log []byte) (int, error) {
+	license := []byte("Apache\x00")
+	attr := bpfLoad{
+		kind:    unix.BPF_PROG_TYPE_CGROUP_DEVICE,
+		count:   uint32(len(program) / insnBytes),
+		insns:   uint64(uintptr(unsafe.Pointer(&program[0]))),
+		license: uint64(uintptr(unsafe.Pointer(&license[0]))),
+	}
+	copy(attr.name[:], "brig_devices")
+	if len(log) > 0 {
+		attr.logLevel, attr.logSize, attr.log = 1, uint32(len(log)), uint64(uintptr(unsafe.Pointer(&log[0])))
+	}
+	fd, err := bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	runtime.KeepAlive(program)
+	runtime.KeepAlive(license)
+	runtime.KeepAlive(log)
+	return fd, err
+}

@@ -1,0 +1,237 @@
+package cgroups
+
+import (
+	"brig/libcontainer/fault"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// The kernel's numbers for a device access (linux/bpf.h).
+const (
+	devBlock, devChar           = 1, 2
+	accMknod, accRead, accWrite = 1, 2, 4
+	accAll                      = accMknod | accRead | accWrite
+	anyNumber                   = -1
+	anyType                     = 0
+	devicesPointer              = "/linux/resources/devices"
+	maxDevices                  = 1000 // a rule takes up to 7 of 4096 instructions, or of a million since 5.2
+)
+
+// exception is an entry of the list of a device policy: what it names is treated
+// the other way than the default.
+type exception struct {
+	kind         int
+	major, minor int64
+	access       int
+}
+
+// covers says that every device of f is one of e.
+func (e exception) covers(f exception) bool {
+	return (e.kind == anyType || e.kind == f.kind) && (e.major == anyNumber || e.major == f.major) && (e.minor == anyNumber || e.minor == f.minor)
+}
+
+// policy is a device policy as cgroup v1 defined it, which the config's list means.
+type policy struct {
+	allow      bool // the default
+	exceptions []exception
+}
+
+// defaultDevices are what every container may use: making any node, and the
+// devices that brig puts into /dev. They come after the rules of the config.
+var defaultDevices = [...]exception{
+	{devChar, anyNumber, anyNumber, accMknod},
+	{devBlock, anyNumber, anyNumber, accMknod},
+	{devChar, 1, 3, accAll},
+	{devChar, 1, 8, accAll},
+	{devChar, 1, 7, accAll},
+	{devChar, 5, 0, accAll},
+	{devChar, 1, 5, accAll},
+	{devChar, 1, 9, accAll},
+	{devChar, 136, anyNumber, accAll},
+	{devChar, 5, 2, accAll},
+}
+
+// DeviceProgram compiles the device rules to an eBPF program of the type
+// BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_insn for struct bpf_insn. What no rule
+// allows is denied (GHSA-g54h-m393-cpwq). It is nil if everything is allowed.
+func DeviceProgram(rules []specs.LinuxDeviceCgroup) ([]byte, error) {
+	if len(rules) > maxDevices {
+		return nil, fault.Configf(devicesPointer, "%d rules are more than %d", len(rules), maxDevices)
+	}
+	var p policy
+	for i := range rules {
+		e, err := exceptionOf(&rules[i], fault.Pointer(devicesPointer, i))
+		if err != nil {
+			return nil, err
+		}
+		if err := p.apply(rules[i].Allow, e, fault.Pointer(devicesPointer, i)); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range defaultDevices {
+		if err := p.apply(true, d, devicesPointer); err != nil {
+			return nil, err
+		}
+	}
+	if p.allow && len(p.exceptions) == 0 {
+		return nil, nil
+	}
+	return p.assemble(), nil
+}
+
+func exceptionOf(r *specs.LinuxDeviceCgroup, pointer string) (exception, error) {
+	e := exception{major: anyNumber, minor: anyNumber}
+	switch r.Type {
+	case "", "a":
+	case "b":
+		e.kind = devBlock
+	case "c", "u":
+		e.kind = devChar
+	default:
+		return e, fault.Configf(pointer+"/type", "%q is not a, b, c or u", r.Type)
+	}
+	for _, n := range [...]struct {
+		name string
+		from *int64
+		to   *int64
+	}{{"major", r.Major, &e.major}, {"minor", r.Minor, &e.minor}} {
+		if n.from == nil || *n.from == anyNumber {
+			continue
+		}
+		if *n.from < 0 || *n.from > 0x7fffffff {
+			return e, fault.Configf(pointer+"/"+n.name, "%d is no device number", *n.from)
+		}
+		*n.to = *n.from
+	}
+	for _, c := range r.Access {
+		i := strings.IndexRune("mrw", c)
+		if i < 0 {
+			return e, fault.Configf(pointer+"/access", "%q has other letters than r, w and m", r.Access)
+		}
+		e.access |= 1 << i
+	}
+	if r.Access == "" {
+		e.access = accAll
+	}
+	return e, nil
+}
+
+// apply adds a rule. One for all devices and all access sets the default anew;
+// one that agrees with the default takes exceptions back; any other is one.
+func (p *policy) apply(allow bool, e exception, pointer string) error {
+	if e.kind == anyType && e.major == anyNumber && e.minor == anyNumber && e.access == accAll {
+		p.allow, p.exceptions = allow, nil
+		return nil
+	}
+	if allow != p.allow {
+		for i := range p.exceptions {
+			if x := &p.exceptions[i]; x.kind == e.kind && x.major == e.major && x.minor == e.minor {
+				x.access |= e.access
+				return nil
+			}
+		}
+		p.exceptions = append(p.exceptions, e)
+		return nil
+	}
+	for i := range p.exceptions {
+		x := &p.exceptions[i]
+		switch {
+		case x.access&e.access == 0:
+		case e.covers(*x):
+			x.access &^= e.access
+		case x.covers(e):
+			return fault.Configf(pointer, "takes back a part of what an earlier rule says, which a list of device rules cannot")
+		}
+	}
+	p.exceptions = slices.DeleteFunc(p.exceptions, func(x exception) bool { return x.access == 0 })
+	return nil
+}
+
+// insns collects struct bpf_insn: code, registers, offset, immediate.
+type insns []byte
+
+func (p *insns) emit(code uint8, dst, src uint8, off int16, imm int32) {
+	b := append(*p, code, src<<4|dst)
+	b = binary.LittleEndian.AppendUint16(b, uint16(off))
+	*p = binary.LittleEndian.AppendUint32(b, uint32(imm))
+}
+
+// Registers of the program.
+const (
+	regRet, regCtx, regType, regAccess, regMajor, regMinor = 0, 1, 2, 3, 4, 5
+)
+
+const (
+	opLoad32  = unix.BPF_LDX | unix.BPF_MEM | unix.BPF_W
+	opMov     = unix.BPF_ALU64 | unix.BPF_MOV | unix.BPF_K
+	opMovReg  = unix.BPF_ALU64 | unix.BPF_MOV | unix.BPF_X
+	opAnd     = unix.BPF_ALU64 | unix.BPF_AND | unix.BPF_K
+	opRsh     = unix.BPF_ALU64 | unix.BPF_RSH | unix.BPF_K
+	opJne     = unix.BPF_JMP | unix.BPF_JNE | unix.BPF_K
+	opJneReg  = unix.BPF_JMP | unix.BPF_JNE | unix.BPF_X
+	opJeq     = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	opExit    = unix.BPF_JMP | unix.BPF_EXIT
+	insnBytes = 8
+)
+
+func (p *policy) assemble() []byte {
+	var out insns
+	out.emit(opLoad32, regType, regCtx, 0, 0)
+	out.emit(opLoad32, regMajor, regCtx, 4, 0)
+	out.emit(opLoad32, regMinor, regCtx, 8, 0)
+	out.emit(opMovReg, regAccess, regType, 0, 0)
+	out.emit(opRsh, regAccess, 0, 0, 16)
+	out.emit(opAnd, regType, 0, 0, 0xffff)
+	verdict := func(allow bool) {
+		value := int32(0)
+		if allow {
+			value = 1
+		}
+		out.emit(opMov, regRet, 0, 0, value)
+		out.emit(opExit, 0, 0, 0, 0)
+	}
+	for _, e := range p.exceptions {
+		out = append(out, p.test(e)...)
+		verdict(!p.allow)
+	}
+	verdict(p.allow)
+	return out
+}
+
+// test jumps over the verdict that follows unless the exception matches: when it
+// allows, with all of the access asked for; when it denies, with any of it.
+func (p *policy) test(e exception) []byte {
+	var out insns
+	var jumps []int
+	skip := func(code, dst, src uint8, imm int32) {
+		jumps = append(jumps, len(out))
+		out.emit(code, dst, src, 0, imm)
+	}
+	if e.kind != anyType {
+		skip(opJne, regType, 0, int32(e.kind))
+	}
+	if e.major != anyNumber {
+		skip(opJne, regMajor, 0, int32(e.major))
+	}
+	if e.minor != anyNumber {
+		skip(opJne, regMinor, 0, int32(e.minor))
+	}
+	if e.access != accAll {
+		out.emit(opMovReg, regCtx, regAccess, 0, 0)
+		out.emit(opAnd, regCtx, 0, 0, int32(e.access))
+		if p.allow {
+			skip(opJeq, regCtx, 0, 0)
+		} else {
+			skip(opJneReg, regCtx, regAccess, 0)
+		}
+	}
+	for _, at := range jumps {
+		offset := (len(out)-at)/insnBytes - 1 + 2
+		binary.LittleEndian.PutUint16(out[at+2:], uint16(offset))
+	}
+	return out
+}
