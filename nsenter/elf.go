@@ -33,7 +33,7 @@ func Link(stage, program []byte, scratch int) ([]byte, error) {
 	phoff := int(le.Uint64(stage[elfPhoff:]))
 	for i := range int(le.Uint16(stage[elfPhnum:])) {
 		at := phoff + i*phSize
-		if at+phSize > len(stage) || le.Uint32(stage[at:]) != ptLoad {
+		if at < 0 || at > len(stage)-phSize || le.Uint32(stage[at:]) != ptLoad {
 			continue
 		}
 		switch le.Uint64(stage[at+phVaddr:]) {
