@@ -7,8 +7,26 @@ import (
 	"strconv"
 	"strings"
 
+	"brig/cgroups"
 	"brig/nsenter"
 )
+
+// printWrites prints what is written to the container's cgroup before there is a
+// program.
+func printWrites(writes []cgroups.Write) string {
+	var b strings.Builder
+	for _, w := range writes {
+		fmt.Fprintf(&b, "[cgroup] %s: write %q to %s", w.Pointer, w.Value, w.File)
+		if w.Optional {
+			b.WriteString(", if it is there")
+		}
+		if w.Instead != nil {
+			fmt.Fprintf(&b, ", else %q to %s", w.Instead.Value, w.Instead.File)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
 
 // printSteps prints the steps of some sections so that the text depends on
 // nothing else: targets are relative, and addresses of data have no number.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"brig/cgroups"
+	"brig/libcontainer/fault"
 	"brig/libcontainer/plan"
 	"brig/libcontainer/spec"
 	"brig/nsenter"
@@ -159,19 +161,27 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 }
 
 // compile does what create does with a config, without a look at this machine.
-func (f *fixture) compile() (*nsenter.Program, error) {
+func (f *fixture) compile() (*nsenter.Program, []cgroups.Write, error) {
 	s, _, err := spec.Parse(f.config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in, problem := f.input(s)
 	if problem != "" {
 		panic(f.name + ": " + problem)
 	}
 	if _, err := spec.Validate(s, spec.Options{Rootless: in.Host.Rootless, OwnNamespace: ownNamespace}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return plan.Create(in)
+	var writes []cgroups.Write
+	if s.Linux.Resources != nil {
+		var faults fault.List
+		if writes, faults = cgroups.Writes(s.Linux.Resources, "/linux/resources"); len(faults) > 0 {
+			return nil, nil, faults
+		}
+	}
+	p, err := plan.Create(in)
+	return p, writes, err
 }
 
 // ownNamespace says that the first process shares its namespaces with brig.
@@ -181,11 +191,11 @@ func ownNamespace(_ specs.LinuxNamespaceType, path string) bool {
 
 // result is the last part of the file.
 func (f *fixture) result() (kind, text string) {
-	p, err := f.compile()
+	p, writes, err := f.compile()
 	if err != nil {
 		return "error", err.Error() + "\n"
 	}
-	return "plan", printSteps(p, f.sections)
+	return "plan", printWrites(writes) + printSteps(p, f.sections)
 }
 
 func TestFixtures(t *testing.T) {

@@ -223,7 +223,12 @@ func (c *compiler) checkExisting(n *node, dir int, name string) {
 }
 
 // openDir opens a directory of the container, and makes it where it is missing.
+// The root is always there.
 func (c *compiler) openDir(slot int, name string) {
+	if relative(name) == "." {
+		c.openat2(slot, nil, nsenter.Val(c.root), ".", unix.O_PATH|unix.O_DIRECTORY, inRoot)
+		return
+	}
 	none, done := c.b.Label(), c.b.Label()
 	c.openat2(slot, []nsenter.On{{Errno: unix.ENOENT, Label: none}}, nsenter.Val(c.root), relative(name), unix.O_PATH|unix.O_DIRECTORY, inRoot)
 	c.b.Goto(done)
