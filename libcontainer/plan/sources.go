@@ -50,16 +50,16 @@ func (c *compiler) openSources() {
 // bindPropagation applies the propagation options in their order. Without any, a
 // bind mount follows the host but never leads it, as under runc.
 func (c *compiler) bindPropagation(m *mount) {
-	list := m.Propagation
+	list, pointer := m.Propagation, m.pointer+"/options"
 	if len(list) == 0 {
-		list = []uint64{unix.MS_SLAVE | unix.MS_REC}
+		list, pointer = []uint64{unix.MS_SLAVE | unix.MS_REC}, m.pointer
 	} else if c.hasNamespace("user") && list[len(list)-1]&unix.MS_SHARED != 0 {
 		// A peer of a host mount in a user namespace would let its root mount
 		// things on the host: it becomes a slave first, as in a copy by the kernel.
 		list = append([]uint64{unix.MS_SLAVE | list[len(list)-1]&unix.MS_REC}, list...)
 	}
 	for _, p := range list {
-		c.step(m.pointer+"/options", "set the propagation of the bind mount")
+		c.step(pointer, "set the propagation of the bind mount")
 		c.setattr(nsenter.Val(m.source), p&unix.MS_REC != 0, 0, 0, p&^unix.MS_REC)
 	}
 }
