@@ -171,15 +171,22 @@ func (w *world) run(t *testing.T, args ...string) outcome {
 		cmd = exec.Command("/proc/self/exe", slices.Concat(w.wrapArgs, []string{brig(t)}, line)...)
 		cmd.Env = append(os.Environ(), roleVariable+"="+w.role)
 	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	// No pipe: a container that outlives its maker holds stderr open.
+	stderr, err := os.Create(w.dir + "/stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	cmd.Stderr = stderr
 	cmd.Dir = w.dir
-	// A container that outlives its maker holds stderr open.
-	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
-	return outcome{cmd.ProcessState.ExitCode(), stderr.String()}
+	text, err := os.ReadFile(stderr.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome{cmd.ProcessState.ExitCode(), string(text)}
 }
 
 // arguments are what a verb takes in this world.

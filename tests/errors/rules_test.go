@@ -55,11 +55,11 @@ func TestLinux(t *testing.T) {
 	sysctl := func(name, value string) string { return `{"linux": {"sysctl": {"` + name + `": "` + value + `"}}}` }
 	check(t, []row{
 		{
-			name: "unknown namespace", patch: `{"linux": {"namespaces": [{"type": "mount"}, {"type": "disk"}]}}`,
+			name: "unknown namespace", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}, {"type": "disk"}]}}`,
 			want: want{pointer: "/linux/namespaces/1/type", op: `"disk" is not a type of namespace`},
 		},
 		{
-			name: "namespace twice", patch: `{"linux": {"namespaces": [{"type": "mount"}, {"type": "mount"}]}}`,
+			name: "namespace twice", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}, {"type": "mount"}]}}`,
 			want: want{pointer: "/linux/namespaces/1/type", op: "the mount namespace is there twice"},
 		},
 		{
@@ -93,7 +93,7 @@ func TestLinux(t *testing.T) {
 			name: "overlapping host ids", patch: mapped(`{"containerID": 0, "hostID": 1000, "size": 10}, {"containerID": 10, "hostID": 1009, "size": 1}`),
 			want: want{pointer: "/linux/uidMappings/1/hostID", op: "overlap with those of mapping 0"},
 		},
-		{name: "mapping of nothing", patch: mapped(`{"containerID": 0, "hostID": 1000, "size": 0}`), want: want{pointer: "/linux/uidMappings/0/size", op: "a mapping of no ids"}},
+		{name: "mapping of nothing", patch: mapped(`{"containerID": 0, "hostID": 1000, "size": 1}, {"containerID": 1, "hostID": 1001, "size": 0}`), want: want{pointer: "/linux/uidMappings/1/size", op: "a mapping of no ids"}},
 		{
 			name: "mapping beyond the ids", patch: mapped(`{"containerID": 0, "hostID": 4294967295, "size": 1}`),
 			want: want{pointer: "/linux/uidMappings/0", op: "beyond 4294967294"},
