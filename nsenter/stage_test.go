@@ -70,7 +70,8 @@ func launch(t *testing.T, image []byte, through ...string) (Message, int) {
 // to be damaged: 3 jump, 4 fork, 5 call with a branch, 6 exit.
 func talker(b *Builder) {
 	message, fd, end := b.Scratch(16), b.Slot("fd"), b.Label()
-	b.Words(6<<32 | uint64(unix.ENOENT)) // what follows the branches looks like one more
+	sound := 6<<32 | uint64(unix.ENOENT)
+	b.Words(sound, sound) // what follows the branches looks like more of them
 	b.Store(message, 4, Imm(MessageReady))
 	b.Call(Write, Imm(3), Addr(message), Imm(16))
 	b.Goto(end)
