@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"brig/libcontainer/fault"
 
@@ -102,7 +103,8 @@ func (d *decoder) unexpected(want string) error {
 	if d.peek(); d.pos >= len(d.data) {
 		return d.syntax("the config ends where %s should be", want)
 	}
-	return d.syntax("%q where %s should be", d.data[d.pos], want)
+	r, _ := utf8.DecodeRuneInString(d.data[d.pos:])
+	return d.syntax("%q where %s should be", r, want)
 }
 
 // literal reads a word if it is the next one.
@@ -152,9 +154,7 @@ func (d *decoder) null(v reflect.Value) error {
 			return nil
 		}
 	default:
-		if strings.HasPrefix(d.data[d.pos:], "null") {
-			return d.fail("null where %s should be", kindName(v))
-		}
+		return d.wrongType(kindName(v))
 	}
 	return d.unexpected("a value")
 }
@@ -186,16 +186,26 @@ func (d *decoder) boolean(v reflect.Value) error {
 
 // wrongType tells a value of another type from what is no value.
 func (d *decoder) wrongType(want string) error {
+	found := ""
 	switch c := d.peek(); {
-	case c == '"', c == '{', c == '[', c == '-', c >= '0' && c <= '9':
-		return d.fail("%s should be here", want)
+	case c == '"':
+		found = "a string"
+	case c == '{':
+		found = "an object"
+	case c == '[':
+		found = "a list"
+	case c == '-' || c >= '0' && c <= '9':
+		found = "a number"
 	}
 	for _, word := range [...]string{"true", "false", "null"} {
 		if strings.HasPrefix(d.data[d.pos:], word) {
-			return d.fail("%s where %s should be", word, want)
+			found = word
 		}
 	}
-	return d.unexpected(want)
+	if found == "" {
+		return d.unexpected(want)
+	}
+	return d.fail("%s where %s should be", found, want)
 }
 
 // number reads a whole number in plain digits: no fraction, no exponent, nothing

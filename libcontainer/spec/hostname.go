@@ -16,8 +16,11 @@ func (c *check) hostnameOf(pointer, name string) {
 	if name == "" {
 		return
 	}
-	if c.namespace(specs.UTSNamespace) == nil {
+	switch ns := c.namespace(specs.UTSNamespace); {
+	case ns == nil:
 		c.fail(pointer, "cannot be set without a uts namespace in /linux/namespaces")
+	case ns.Path != "" && c.ownNamespace(specs.UTSNamespace, ns.Path):
+		c.fail(pointer, "cannot be set in the uts namespace of the host")
 	}
 	if len(name) > maxHostname {
 		c.fail(pointer, "%d characters are more than the %d of the kernel", len(name), maxHostname)

@@ -21,27 +21,44 @@ func (c *check) mounts() {
 			c.warn(fault.Pointer(at, "options", j), format, args...)
 		})
 		c.mountStrings(at, m)
-		if m.Destination == "" {
-			c.fail(at+"/destination", "the destination is empty")
-			continue
-		}
-		if !path.IsAbs(m.Destination) {
-			c.warn(at+"/destination", "%q is not an absolute path, taken from /", m.Destination)
-		}
-		destination := path.Clean("/" + m.Destination)
-		c.mountedTwice(at, destination, i)
+		destination := c.destination(at, i)
 		if destination == "/" {
 			c.rootMount(at, i, &options)
 			continue
 		}
-		c.mountSource(at, m, destination, &options)
-		c.overProc(at, m, destination, &options)
+		if destination != "" {
+			c.mountSource(at, m, destination, &options)
+			c.overProc(at, m, destination, &options)
+		}
 		c.refuse(at+"/uidMappings", len(m.UIDMappings) > 0)
 		c.refuse(at+"/gidMappings", len(m.GIDMappings) > 0)
 		if options.IDMap {
 			c.fail(at+"/options", "idmap on another mount than the root file system is %s", notYet)
 		}
 	}
+}
+
+// destination checks where mount i goes and returns the plain path, "" without one.
+// It refuses a second mount on the same destination: that would hide the first one
+// whole, so the config says two things about one path. Engines that let a user's
+// mount take the place of a default one leave the default one out.
+func (c *check) destination(at string, i int) string {
+	name := c.Mounts[i].Destination
+	if name == "" {
+		c.fail(at+"/destination", "the destination is empty")
+		return ""
+	}
+	if !path.IsAbs(name) {
+		c.warn(at+"/destination", "%q is not an absolute path, taken from /", name)
+	}
+	name = path.Clean("/" + name)
+	for j := range c.Mounts[:i] {
+		if d := c.Mounts[j].Destination; d != "" && path.Clean("/"+d) == name {
+			c.fail(at+"/destination", "mount %d is on %q already", j, name)
+			break
+		}
+	}
+	return name
 }
 
 // mountStrings is for a config that did not come from the decoder (runc#3287).
@@ -51,18 +68,6 @@ func (c *check) mountStrings(at string, m *specs.Mount) {
 	} {
 		if strings.IndexByte(s.text, 0) >= 0 {
 			c.fail(at+s.field, "a NUL byte in a string")
-		}
-	}
-}
-
-// mountedTwice refuses a second mount on the same destination. It would hide the
-// first one whole, so the config says two things about one path. Engines that let
-// a user's mount take the place of a default one leave the default one out.
-func (c *check) mountedTwice(at, destination string, i int) {
-	for j := range c.Mounts[:i] {
-		if d := c.Mounts[j].Destination; d != "" && path.Clean("/"+d) == destination {
-			c.fail(at+"/destination", "mount %d is on %q already", j, destination)
-			return
 		}
 	}
 }

@@ -101,7 +101,7 @@ func (d *decoder) escape(out []byte) ([]byte, error) {
 		return append(out, "\"\\/\b\f\n\r\t"[i]), nil
 	}
 	if c != 'u' {
-		return nil, d.syntax(`\ and %q are no escape`, c)
+		return nil, d.syntax("%q is no escape", `\`+string(rune(c)))
 	}
 	d.pos++
 	r, err := d.hex4()

@@ -39,7 +39,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [18]rule {
+func rules() [17]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -58,7 +58,6 @@ func rules() [18]rule {
 		{"/linux/maskedPaths", (*check).maskedPaths},
 		{"/linux/readonlyPaths", (*check).readonlyPaths},
 		{"/linux/rootfsPropagation", (*check).propagation},
-		{"/linux/seccomp", (*check).seccomp},
 	}
 }
 
