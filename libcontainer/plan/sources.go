@@ -50,13 +50,18 @@ func (c *compiler) openSources() {
 // bindPropagation applies the propagation options in their order. Without any, a
 // bind mount follows the host but never leads it, as under runc.
 func (c *compiler) bindPropagation(m *mount) {
+	const follow = unix.MS_SLAVE | unix.MS_REC
 	list, pointer := m.Propagation, m.pointer+"/options"
 	if len(list) == 0 {
-		list, pointer = []uint64{unix.MS_SLAVE | unix.MS_REC}, m.pointer
-	} else if c.hasNamespace("user") && list[len(list)-1]&unix.MS_SHARED != 0 {
-		// A peer of a host mount in a user namespace would let its root mount
-		// things on the host: it becomes a slave first, as in a copy by the kernel.
-		list = append([]uint64{unix.MS_SLAVE | list[len(list)-1]&unix.MS_REC}, list...)
+		list, pointer = []uint64{follow}, m.pointer
+	}
+	first, last := list[0], list[len(list)-1]
+	shared := last&unix.MS_SHARED != 0 && !c.hasNamespace("user")
+	if !shared && (first&unix.MS_REC == 0 || first&unix.MS_SHARED != 0) {
+		// The clones of shared mounts are their peers: what the options leave of
+		// them below the top mount would lead the host. In a user namespace its root
+		// could mount things on the host, so there not even "shared" makes a peer.
+		list = append([]uint64{follow}, list...)
 	}
 	for _, p := range list {
 		c.step(pointer, "set the propagation of the bind mount")
