@@ -1,11 +1,12 @@
 package cgroups
 
 import (
-	"brig/libcontainer/fault"
 	"bytes"
 	"errors"
 	"runtime"
 	"unsafe"
+
+	"brig/libcontainer/fault"
 
 	"golang.org/x/sys/unix"
 )

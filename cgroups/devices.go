@@ -1,10 +1,11 @@
 package cgroups
 
 import (
-	"brig/libcontainer/fault"
 	"encoding/binary"
 	"slices"
 	"strings"
+
+	"brig/libcontainer/fault"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"

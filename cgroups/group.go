@@ -1,12 +1,13 @@
 package cgroups
 
 import (
-	"brig/libcontainer/fault"
 	"errors"
 	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
+
+	"brig/libcontainer/fault"
 
 	"golang.org/x/sys/unix"
 )

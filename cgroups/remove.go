@@ -1,11 +1,12 @@
 package cgroups
 
 import (
-	"brig/libcontainer/fault"
 	"errors"
 	"os"
 	"strings"
 	"time"
+
+	"brig/libcontainer/fault"
 
 	"golang.org/x/sys/unix"
 )

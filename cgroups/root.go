@@ -1,10 +1,11 @@
 package cgroups
 
 import (
-	"brig/libcontainer/fault"
 	"errors"
 	"os"
 	"strings"
+
+	"brig/libcontainer/fault"
 
 	"golang.org/x/sys/unix"
 )
@@ -135,4 +136,13 @@ func (r *Root) missing(w *Write) error {
 	}
 	e.Hint = "this kernel does not have it"
 	return e
+}
+
+// Controllers are those that the hierarchy can enforce limits with.
+func (r *Root) Controllers() ([]string, error) {
+	text, err := readAt(r.fd, "cgroup.controllers")
+	if err != nil {
+		return nil, fault.Hostf("/linux/resources", err, "read cgroup.controllers of %s", r.mount)
+	}
+	return strings.Fields(text), nil
 }

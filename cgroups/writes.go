@@ -1,11 +1,12 @@
 package cgroups
 
 import (
-	"brig/libcontainer/fault"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"brig/libcontainer/fault"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
