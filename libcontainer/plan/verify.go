@@ -87,6 +87,8 @@ type verifier struct {
 	joined       bool // a namespace was joined, in the host part
 	moved        bool // the first target was touched
 	rootAttached bool
+	inside       bool   // the container's root is the process's own
+	root         uint64 // slot of the root file system's tree
 	origins      map[uint64]origin
 	cloneOf      [2]uint64 // the last selfTree's slot, and the slot it is a clone of
 	attached     []uint64
@@ -141,13 +143,17 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 		v.origins[dst] = named
 	case nsenter.Setns, nsenter.Unshare:
 		v.joined = true
+		v.inside = v.inside || v.rootAttached && in.Sys == nsenter.Setns
 	case nsenter.MoveMount:
 		v.moved = true
 		v.attached = append(v.attached, in.Args[0].Value)
-		v.rootAttached = v.rootAttached || v.section(i) == "root"
+		if v.section(i) == "root" {
+			v.rootAttached, v.root = true, in.Args[0].Value
+		}
 		v.musts = append(v.musts, i)
 	case nsenter.MountSetattr, nsenter.Fsconfig, nsenter.PivotRoot, nsenter.Umount2:
 		v.musts = append(v.musts, i)
+		v.inside = v.inside || in.Sys == nsenter.PivotRoot
 	}
 }
 
@@ -170,6 +176,9 @@ func (v *verifier) paths(i int, in *nsenter.Instruction) error {
 		if strings.HasPrefix(v.text(in.Args[1]), "/") {
 			return v.broken(i, "rule 1: openat2 of an absolute path")
 		}
+		if in.Args[0].Kind != nsenter.SlotValue && v.rootAttached && !v.inside {
+			return v.broken(i, "rule 1: openat2 from the host's root")
+		}
 	case nsenter.Mkdirat, nsenter.Mknodat, nsenter.Symlinkat:
 		dir, name := in.Args[0], in.Args[1]
 		if in.Sys == nsenter.Symlinkat {
@@ -178,9 +187,13 @@ func (v *verifier) paths(i int, in *nsenter.Instruction) error {
 		if !v.directory(dir) || !single(v.text(name)) {
 			return v.broken(i, "rule 1: a name that is no single component of an open directory")
 		}
-	case nsenter.OpenTree, nsenter.Fchownat:
-		if name := v.text(in.Args[1]); name != "" && (!v.directory(in.Args[0]) || !single(name)) {
+	case nsenter.OpenTree, nsenter.Fchownat, nsenter.Fchmodat2, nsenter.Faccessat2, nsenter.Readlinkat:
+		name := v.text(in.Args[1])
+		if name != "" && (!v.directory(in.Args[0]) || !single(name)) {
 			return v.broken(i, "rule 1: a name that is no single component of an open directory")
+		}
+		if name != "" && v.follows(in) {
+			return v.broken(i, "rule 1: a link of the container may be followed")
 		}
 	case nsenter.Statx, nsenter.MountSetattr:
 		if v.text(in.Args[1]) != "" {
@@ -200,6 +213,21 @@ func (v *verifier) paths(i int, in *nsenter.Instruction) error {
 		}
 	}
 	return nil
+}
+
+// follows says whether a call with a name follows a link of that name. In a file
+// system of the program's own there is none.
+func (v *verifier) follows(in *nsenter.Instruction) bool {
+	flags := uint64(unix.AT_SYMLINK_NOFOLLOW)
+	switch in.Sys {
+	case nsenter.OpenTree:
+		flags = in.Args[2].Value
+	case nsenter.Fchmodat2, nsenter.Faccessat2:
+		flags = in.Args[3].Value
+	case nsenter.Fchownat:
+		flags = in.Args[4].Value
+	}
+	return flags&unix.AT_SYMLINK_NOFOLLOW == 0 && v.origins[in.Args[0].Value] != ownTree
 }
 
 func (v *verifier) previous(i int) nsenter.Sys {

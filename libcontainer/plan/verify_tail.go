@@ -160,7 +160,7 @@ func (v *verifier) last(execve int) error {
 		return err
 	}
 	if v.r.ReadonlyRoot && v.find(v.fork+1, func(in *nsenter.Instruction) bool {
-		return in.Sys == nsenter.MountSetattr && in.Args[0].Kind == nsenter.SlotValue && v.p.Pointed(in.Args[3], 0) == unix.MOUNT_ATTR_RDONLY
+		return in.Sys == nsenter.MountSetattr && in.Args[0] == nsenter.Val(int(v.root)) && v.p.Pointed(in.Args[3], 0)&unix.MOUNT_ATTR_RDONLY != 0
 	}) < 0 {
 		return v.broken(execve, "rule 7: nothing makes the root file system read-only")
 	}
@@ -201,7 +201,8 @@ func (v *verifier) dominance() error {
 			if k >= b.Target {
 				continue
 			}
-			if s := v.section(i); s != "maskedPaths" && s != "readonlyPaths" && s != "cwd" || v.section(k) != s {
+			// The step's own rest, and nothing of the next one.
+			if s := v.section(i); s != "maskedPaths" && s != "readonlyPaths" && s != "cwd" || v.p.StepOf(b.Target-1) != v.p.StepOf(i) {
 				return v.broken(k, "rule 7: an error at instruction %d skips it", i)
 			}
 		}
