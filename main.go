@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"brig/libcontainer"
+	"brig/libcontainer/fault"
 
 	"github.com/urfave/cli/v2"
 )
@@ -54,8 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		// Errors are printed here, once, in their one form.
 		ExitErrHandler: func(*cli.Context, error) {},
 		CommandNotFound: func(_ *cli.Context, name string) {
-			status = 1
-			fmt.Fprintf(stderr, "brig: no such command: %q (see brig --help)\n", name)
+			status = report(stderr, fault.Configf("", "no such command: %q", name).WithHint("see brig --help"), 0)
 		},
 	}
 	cli.VersionPrinter = printVersion

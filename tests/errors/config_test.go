@@ -45,7 +45,7 @@ func TestFile(t *testing.T) {
 		{name: "binary", raw: "\x7fELF\x02\x01", want: want{op: "line 1, column 1: "}},
 		{name: "byte order mark", raw: "\ufeff{}", want: want{op: "line 1, column 1: "}},
 		{name: "null", raw: "null", want: want{op: "null where an object should be"}},
-		{name: "a list", raw: "[]", want: want{op: "an object should be here"}},
+		{name: "a list", raw: "[]", want: want{op: "where an object should be"}},
 		{name: "cut off", raw: `{"ociVersion": "1.3.0", "process": {`, want: want{pointer: "/process", op: "line 1, column 37: the config ends where"}},
 		{name: "cut off in a string", raw: `{"ociVersion": "1.3`, want: want{pointer: "/ociVersion", op: "a string has no end"}},
 		{name: "trailing data", raw: "{}\n{}", want: want{op: "line 2, column 1: something follows the config"}},
@@ -71,13 +71,13 @@ func TestTypes(t *testing.T) {
 	}
 	const pointer = "/process/user/uid"
 	check(t, []row{
-		{name: "args is a string", patch: `{"process": {"args": "/bin/true"}}`, want: want{pointer: "/process/args", op: "a list should be here"}},
-		{name: "args holds a number", patch: `{"process": {"args": ["/bin/true", 1]}}`, want: want{pointer: "/process/args/1", op: "a string should be here"}},
-		{name: "process is a list", patch: `{"process": []}`, want: want{pointer: "/process", op: "an object should be here"}},
-		{name: "readonly is a string", patch: `{"root": {"readonly": "true"}}`, want: want{pointer: "/root/readonly", op: "true or false should be here"}},
-		{name: "mounts is an object", patch: `{"mounts": {}}`, want: want{pointer: "/mounts", op: "a list should be here"}},
-		{name: "hostname is an object", patch: `{"hostname": {}}`, want: want{pointer: "/hostname", op: "a string should be here"}},
-		{name: "a key with a slash and a tilde", patch: `{"annotations": {"a/b~c": 1}}`, want: want{pointer: "/annotations/a~1b~0c", op: "a string should be here"}},
+		{name: "args is a string", patch: `{"process": {"args": "/bin/true"}}`, want: want{pointer: "/process/args", op: "where a list should be"}},
+		{name: "args holds a number", patch: `{"process": {"args": ["/bin/true", 1]}}`, want: want{pointer: "/process/args/1", op: "where a string should be"}},
+		{name: "process is a list", patch: `{"process": []}`, want: want{pointer: "/process", op: "where an object should be"}},
+		{name: "readonly is a string", patch: `{"root": {"readonly": "true"}}`, want: want{pointer: "/root/readonly", op: "where true or false should be"}},
+		{name: "mounts is an object", patch: `{"mounts": {}}`, want: want{pointer: "/mounts", op: "where a list should be"}},
+		{name: "hostname is an object", patch: `{"hostname": {}}`, want: want{pointer: "/hostname", op: "where a string should be"}},
+		{name: "a key with a slash and a tilde", patch: `{"annotations": {"a/b~c": 1}}`, want: want{pointer: "/annotations/a~1b~0c", op: "where a string should be"}},
 		{name: "uid -1", raw: uid("-1"), want: want{pointer: pointer, op: "-1 is not between 0 and 4294967295"}},
 		{name: "uid 4294967295", patch: `{"process": {"user": {"uid": 4294967295}}}`, want: want{pointer: pointer, op: `4294967295 is not an id, it means "no change"`}},
 		{name: "uid 4294967296", raw: uid("4294967296"), want: want{pointer: pointer, op: "4294967296 is not between 0 and 4294967295"}},
@@ -86,7 +86,7 @@ func TestTypes(t *testing.T) {
 		{name: "uid 1.0", raw: uid("1.0"), want: want{pointer: pointer, op: "1.0 is not a whole number in plain digits"}},
 		{name: "uid 010", raw: uid("010"), want: want{pointer: pointer, op: "010 is not a whole number in plain digits"}},
 		{name: "uid -0x1", raw: uid("0x1"), want: want{op: "line 1, column"}},
-		{name: `uid "0"`, raw: uid(`"0"`), want: want{pointer: pointer, op: "a whole number should be here"}},
+		{name: `uid "0"`, raw: uid(`"0"`), want: want{pointer: pointer, op: "where a whole number should be"}},
 		{name: "uid true", raw: uid("true"), want: want{pointer: pointer, op: "a whole number should be"}},
 		{name: "uid null", raw: uid("null"), want: want{pointer: pointer, op: "null where a whole number should be"}},
 		{

@@ -71,10 +71,14 @@ func TestLinux(t *testing.T) {
 			want: want{pointer: "/linux/namespaces", op: "has to be a new one"},
 		},
 		{
-			name: "relative namespace path", patch: `{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts", "path": "proc/1/ns/uts"}]}}`,
+			name: "relative namespace path", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}, {"type": "uts", "path": "proc/1/ns/uts"}]}}`,
 			want: want{pointer: "/linux/namespaces/1/path", op: "is not an absolute path"},
 		},
 		{name: "no linux", patch: `{"linux": null, "hostname": ""}`, want: want{pointer: "/linux/namespaces", op: "a mount namespace is missing"}},
+		{
+			name: "hostname of the host", patch: `{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts", "path": "/proc/1/ns/uts"}]}}`,
+			want: want{pointer: "/hostname", op: "cannot be set in the uts namespace of the host"},
+		},
 		{name: "hostname without a namespace", patch: `{"linux": {"namespaces": ` + noUTS + `}}`, want: want{pointer: "/hostname", op: "cannot be set without a uts namespace"}},
 		{name: "domainname too long", patch: `{"domainname": "` + long(65) + `"}`, want: want{pointer: "/domainname", op: "65 characters are more than the 64"}},
 		{
