@@ -14,7 +14,6 @@ COMMIT ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 # start; osusergo and netgo keep libc out of whatever may import os/user or net.
 TAGS := urfave_cli_no_docs,osusergo,netgo
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-export CGO_ENABLED = 0
 
 GOFUMPT_VERSION := v0.12.0
 STATICCHECK_VERSION := v0.8.2
@@ -29,11 +28,11 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: generate ## build ./brig, one static binary
-	GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o brig .
+	CGO_ENABLED=0 GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o brig .
 
 generate: deps-build ## build what the binary embeds: the stage and the seccomp compiler
 	@sh nsenter/stage/embed.sh $(GOARCH)
-	@if [ -e seccomp/build.sh ]; then GOARCH=$(GOARCH) sh seccomp/build.sh; fi
+	@GO='$(GO)' GOARCH=$(GOARCH) sh seccomp/build.sh
 
 demo: build ## run a hardened container and show what it may not do
 	@sh tests/deps.sh demo
@@ -62,7 +61,7 @@ install: build ## install ./brig to DESTDIR and PREFIX (/usr/local)
 
 clean: ## remove everything that was built
 	rm -rf brig bin tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \
-		seccomp/*.gz seccomp/*.elf seccomp/embed_gen.go
+		seccomp/*.gz seccomp/*.elf seccomp/embed_gen_*.go
 
 deps: ## install the Debian packages for build, test and bench that are missing
 	@sh tests/deps.sh build demo test bench
