@@ -23,6 +23,7 @@ func planCommand() *cli.Command {
 			text("config", "", "config `FILE`, if not config.json in the bundle", "f"),
 			text("format", "text", "text or json"),
 			toggle("run", "the plan of run, which does not wait for a start"),
+			toggle("as-root", "the plan of root, whoever asks"),
 			toggle("no-pivot", "the plan with --no-pivot"),
 		},
 		Action: showPlan,
@@ -42,7 +43,7 @@ func showPlan(c *cli.Context) error {
 		Bundle:  libcontainer.Bundle{Dir: c.String("bundle"), Config: c.String("config")},
 		NoPivot: c.Bool("no-pivot"),
 	}
-	p, group, err := runtime(c).Plan(o, c.Bool("run"))
+	p, group, err := runtime(c).Plan(o, c.Bool("run"), c.Bool("as-root"))
 	if err != nil {
 		return err
 	}

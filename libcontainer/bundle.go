@@ -32,20 +32,20 @@ type limits struct {
 
 // compileInput reads and checks a bundle, and gathers the facts about this host
 // that the compiler needs. It changes nothing but the cache of filters.
-func (r *Runtime) compileInput(o *CreateOptions) (*plan.Input, *limits, error) {
+func (r *Runtime) compileInput(o *CreateOptions, as perspective) (*plan.Input, *limits, error) {
 	dir, err := filepath.Abs(o.Bundle.Dir)
 	if err != nil {
 		return nil, nil, fault.Hostf("", err, "find the bundle %s", o.Bundle.Dir)
 	}
-	s, err := r.config(&o.Bundle, dir)
+	s, err := r.config(&o.Bundle, dir, as.rootless)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := &plan.Input{
 		ID: o.ID, Spec: s, Bundle: dir, Rootfs: absolute(dir, s.Root.Path), NoPivot: o.NoPivot,
-		NoNewKeyring: o.NoNewKeyring, PreserveFDs: o.PreserveFDs, Host: hostFacts(s),
+		NoNewKeyring: o.NoNewKeyring, PreserveFDs: o.PreserveFDs, Host: hostFacts(s, as.rootless),
 	}
-	if in.Filter, err = r.filter(s); err != nil {
+	if in.Filter, err = r.filter(s, as.cache); err != nil {
 		return nil, nil, err
 	}
 	l, err := r.limits(in)
@@ -58,7 +58,7 @@ func (r *Runtime) compileInput(o *CreateOptions) (*plan.Input, *limits, error) {
 
 // config loads and validates the config, and warns of what the spec wants
 // tolerated.
-func (r *Runtime) config(b *Bundle, dir string) (*specs.Spec, error) {
+func (r *Runtime) config(b *Bundle, dir string, rootless bool) (*specs.Spec, error) {
 	s := b.Spec
 	if s == nil {
 		name := b.Config
@@ -72,7 +72,7 @@ func (r *Runtime) config(b *Bundle, dir string) (*specs.Spec, error) {
 		r.warn(warnings)
 		s = loaded
 	}
-	warnings, err := spec.Validate(s, spec.Options{Rootless: rootless()})
+	warnings, err := spec.Validate(s, spec.Options{Rootless: rootless})
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +96,12 @@ func absolute(dir, name string) string {
 }
 
 // filter compiles the seccomp profile, or finds it in the cache below the root.
-func (r *Runtime) filter(s *specs.Spec) (*seccomp.Filter, error) {
+func (r *Runtime) filter(s *specs.Spec, cache bool) (*seccomp.Filter, error) {
 	if s.Linux == nil || s.Linux.Seccomp == nil {
 		return nil, nil
+	}
+	if !cache {
+		return seccomp.Cache{}.Load(s.Linux.Seccomp)
 	}
 	root, err := r.openRoot(true)
 	if err != nil {
@@ -115,8 +118,8 @@ const filterCache = "@seccomp"
 func rootless() bool { return os.Geteuid() != 0 }
 
 // hostFacts are the facts that change what is compiled for this config.
-func hostFacts(s *specs.Spec) plan.Host {
-	h := plan.Host{Rootless: rootless()}
+func hostFacts(s *specs.Spec, rootless bool) plan.Host {
+	h := plan.Host{Rootless: rootless}
 	h.SetgroupsDenied = h.Rootless && singleMap(s.Linux.UIDMappings, os.Geteuid()) && singleMap(s.Linux.GIDMappings, os.Getegid())
 	if s.Process != nil && len(s.Process.Rlimits) > 0 {
 		h.HardLimits = make(map[int]uint64, len(s.Process.Rlimits))
@@ -132,9 +135,16 @@ func hostFacts(s *specs.Spec) plan.Host {
 	return h
 }
 
-// Plan compiles the bundle as create would, and runs nothing.
-func (r *Runtime) Plan(o *CreateOptions, run bool) (*nsenter.Program, *CgroupPlan, error) {
-	in, l, err := r.compileInput(o)
+// perspective is for whom a program is compiled.
+type perspective struct {
+	rootless bool // the program of an ordinary user
+	cache    bool // filters may come from the cache, and go there
+}
+
+// Plan compiles the bundle as create would, or run, and runs nothing: it leaves no
+// trace. With asRoot it is the program of root, whoever asks.
+func (r *Runtime) Plan(o *CreateOptions, run, asRoot bool) (*nsenter.Program, *CgroupPlan, error) {
+	in, l, err := r.compileInput(o, perspective{rootless: rootless() && !asRoot})
 	if err != nil {
 		return nil, nil, err
 	}

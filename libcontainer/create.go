@@ -58,7 +58,7 @@ func (r *Runtime) Create(o *CreateOptions) error {
 
 // make does all of create and run but the last word to the stage.
 func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, error) {
-	in, writes, err := r.compileInput(o)
+	in, writes, err := r.compileInput(o, perspective{rootless: rootless(), cache: true})
 	if err != nil {
 		return nil, err
 	}

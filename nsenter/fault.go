@@ -20,7 +20,7 @@ func (p *Program) Fault(m Message) *fault.Error {
 		Pointer: step.Pointer,
 		Op:      p.operation(m.Index),
 		Err:     m.Errno,
-		Hint:    hint(p.Instructions[m.Index].Sys, m.Errno),
+		Hint:    hint(step, p.Instructions[m.Index].Sys, m.Errno),
 	}
 }
 
@@ -62,12 +62,14 @@ func classOf(step Step, errno syscall.Errno) fault.Class {
 }
 
 // hint says what an errno of a call means where the kernel's own words do not.
-func hint(sys Sys, errno syscall.Errno) string {
+func hint(step Step, sys Sys, errno syscall.Errno) string {
 	switch {
 	case sys == Openat2 && errno == syscall.ELOOP:
 		return "a symbolic link stands where brig follows none, or a chain of links has no end"
 	case sys == MoveMount && errno == syscall.ENOTDIR, sys == MoveMount && errno == syscall.EINVAL:
 		return "a directory cannot be mounted on a file, nor a file on a directory"
+	case sys == MountSetattr && errno == syscall.EINVAL && strings.HasPrefix(step.Name, "map the ids"):
+		return "does the file system support id-mapped mounts? tmpfs does since Linux 6.3, NFS and FUSE mostly not"
 	case sys == Clone3 && errno == syscall.EAGAIN:
 		return "pids.max of the cgroup, RLIMIT_NPROC or the number of namespaces is reached"
 	case sys == Clone3 && errno == syscall.ENOSPC:

@@ -3,6 +3,7 @@ package plan
 import (
 	"path"
 
+	"brig/libcontainer/fault"
 	"brig/nsenter"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -43,6 +44,10 @@ func (c *compiler) propagation() {
 // that entry's options apply to it.
 func (c *compiler) openRoot() {
 	c.root = c.b.Slot("root")
+	if m := c.rootMount(); m != nil && (m.IDMap || m.IDMapRecursive) && c.in.Host.Rootless {
+		c.faults = append(c.faults, fault.Configf(m.pointer+"/options", "only root can map the ids of the root file system").
+			WithHint("brig spec --rootless writes a config without"))
+	}
 	c.step("/root/path", "open the root file system")
 	c.cloneHostTree(c.root, c.in.Rootfs, true)
 	flag := uint64(unix.MS_SLAVE)
