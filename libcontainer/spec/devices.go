@@ -18,6 +18,7 @@ const (
 )
 
 func (c *check) devices() {
+	var seen nameSet
 	for i := range c.linux.Devices {
 		d := &c.linux.Devices[i]
 		at := fault.Pointer("/linux/devices", i)
@@ -26,7 +27,10 @@ func (c *check) devices() {
 			c.fail(at+"/type", "%q is not a type of device: c, u, b or p", d.Type)
 			continue
 		}
-		c.devicePath(at+"/path", d.Path, c.linux.Devices[:i])
+		c.devicePath(at+"/path", d.Path)
+		if j, ok := seen.add(d.Path, i); !ok {
+			c.fail(at+"/path", "%q is already device %d", d.Path, j)
+		}
 		c.deviceNumber(at, d)
 		c.deviceMode(at+"/fileMode", d, kind)
 		if d.UID != nil && *d.UID == math.MaxUint32 {
@@ -52,23 +56,14 @@ func deviceKind(t string) uint32 {
 
 // devicePath wants the path spelt in one way, so that two entries for one node
 // and an entry for a default node are seen.
-func (c *check) devicePath(pointer, name string, before []specs.LinuxDevice) {
+func (c *check) devicePath(pointer, name string) {
 	switch {
 	case !path.IsAbs(name):
 		c.fail(pointer, "%q is not an absolute path", name)
-		return
 	case name == "/" || path.Clean(name) != name:
 		c.fail(pointer, "%q is not the plain path of a file", name)
-		return
 	case strings.IndexByte(name, 0) >= 0:
 		c.fail(pointer, "a NUL byte in a string")
-		return
-	}
-	for j := range before {
-		if before[j].Path == name {
-			c.fail(pointer, "%q is already device %d", name, j)
-			return
-		}
 	}
 }
 

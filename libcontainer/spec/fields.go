@@ -10,12 +10,12 @@ func (d *decoder) structure(v reflect.Value) error {
 	var (
 		seen    uint64 // a bit for each field that was there already
 		next    int    // keys mostly come in the order of the fields
-		unknown keySet
+		unknown nameSet
 	)
 	return d.object(func(key string) error {
 		field, n, ok := findField(v, key, next)
 		if !ok {
-			if !unknown.add(key) {
+			if _, ok := unknown.add(key, 0); !ok {
 				return d.twice()
 			}
 			d.unknown(key, v.Type())
@@ -80,9 +80,6 @@ func jsonName(f *reflect.StructField) string {
 	return rest[:strings.IndexAny(rest, `,"`)]
 }
 
-// maxWarnings bounds what a config full of unknown keys makes brig print.
-const maxWarnings = 64
-
 // unknown warns of a key that the spec does not have there.
 func (d *decoder) unknown(key string, t reflect.Type) {
 	if d.ignored++; d.ignored > maxWarnings {
@@ -128,32 +125,4 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// keySet holds the unknown keys of one object. Only where there are many does it
-// pay for a map.
-type keySet struct {
-	few  []string
-	many map[string]struct{}
-}
-
-// add reports false when the key was there already.
-func (k *keySet) add(key string) bool {
-	for _, s := range k.few {
-		if s == key {
-			return false
-		}
-	}
-	if len(k.few) < 16 {
-		k.few = append(k.few, key)
-		return true
-	}
-	if _, ok := k.many[key]; ok {
-		return false
-	}
-	if k.many == nil {
-		k.many = make(map[string]struct{})
-	}
-	k.many[key] = struct{}{}
-	return true
 }

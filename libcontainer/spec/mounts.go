@@ -12,6 +12,7 @@ import (
 )
 
 func (c *check) mounts() {
+	var seen nameSet
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
 		at := fault.Pointer("/mounts", i)
@@ -21,7 +22,7 @@ func (c *check) mounts() {
 			c.warn(fault.Pointer(at, "options", j), format, args...)
 		})
 		c.mountStrings(at, m)
-		destination := c.destination(at, i)
+		destination := c.destination(at, i, &seen)
 		if destination == "/" {
 			c.rootMount(at, i, &options)
 			continue
@@ -42,7 +43,7 @@ func (c *check) mounts() {
 // It refuses a second mount on the same destination: that would hide the first one
 // whole, so the config says two things about one path. Engines that let a user's
 // mount take the place of a default one leave the default one out.
-func (c *check) destination(at string, i int) string {
+func (c *check) destination(at string, i int, seen *nameSet) string {
 	name := c.Mounts[i].Destination
 	if name == "" {
 		c.fail(at+"/destination", "the destination is empty")
@@ -52,11 +53,8 @@ func (c *check) destination(at string, i int) string {
 		c.warn(at+"/destination", "%q is not an absolute path, taken from /", name)
 	}
 	name = path.Clean("/" + name)
-	for j := range c.Mounts[:i] {
-		if d := c.Mounts[j].Destination; d != "" && path.Clean("/"+d) == name {
-			c.fail(at+"/destination", "mount %d is on %q already", j, name)
-			break
-		}
+	if j, ok := seen.add(name, i); !ok {
+		c.fail(at+"/destination", "mount %d is on %q already", j, name)
 	}
 	return name
 }

@@ -9,44 +9,66 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// namespaceBit gives every known type a bit.
-func namespaceBit(t specs.LinuxNamespaceType) uint {
+// namespaceTypes is the number of types.
+const namespaceTypes = 8
+
+// namespaceIndex numbers the types; an unknown one is namespaceTypes.
+func namespaceIndex(t specs.LinuxNamespaceType) int {
 	switch t {
 	case specs.PIDNamespace:
-		return 1 << 0
+		return 0
 	case specs.NetworkNamespace:
-		return 1 << 1
+		return 1
 	case specs.MountNamespace:
-		return 1 << 2
+		return 2
 	case specs.IPCNamespace:
-		return 1 << 3
+		return 3
 	case specs.UTSNamespace:
-		return 1 << 4
+		return 4
 	case specs.UserNamespace:
-		return 1 << 5
+		return 5
 	case specs.CgroupNamespace:
-		return 1 << 6
+		return 6
 	case specs.TimeNamespace:
-		return 1 << 7
+		return 7
 	}
-	return 0
+	return namespaceTypes
+}
+
+// findNamespaces finds the first namespace of each type.
+func (c *check) findNamespaces() {
+	for i := range c.linux.Namespaces {
+		n := namespaceIndex(c.linux.Namespaces[i].Type)
+		if n < namespaceTypes && c.first[n] == nil {
+			c.first[n] = &c.linux.Namespaces[i]
+		}
+	}
+}
+
+// namespace is the namespace of a type in the list, or nil. One without a path is
+// new; one that is not in the list is shared with the host.
+func (c *check) namespace(t specs.LinuxNamespaceType) *specs.LinuxNamespace {
+	return c.first[namespaceIndex(t)]
+}
+
+func (c *check) newNamespace(t specs.LinuxNamespaceType) bool {
+	n := c.namespace(t)
+	return n != nil && n.Path == ""
 }
 
 func (c *check) namespaces() {
-	seen := uint(0)
-	for i, n := range c.linux.Namespaces {
-		bit := namespaceBit(n.Type)
+	for i := range c.linux.Namespaces {
+		n := &c.linux.Namespaces[i]
 		switch {
-		case bit == 0:
+		case namespaceIndex(n.Type) == namespaceTypes:
 			c.fail(fault.Pointer("/linux/namespaces", i, "type"), "%q is not a type of namespace", n.Type)
-		case seen&bit != 0:
+		case n != c.namespace(n.Type):
 			c.fail(fault.Pointer("/linux/namespaces", i, "type"), "the %s namespace is there twice", n.Type)
 		case n.Path != "" && !path.IsAbs(n.Path):
 			c.fail(fault.Pointer("/linux/namespaces", i, "path"), "%q is not an absolute path", n.Path)
 		case strings.IndexByte(n.Path, 0) >= 0:
 			c.fail(fault.Pointer("/linux/namespaces", i, "path"), "a NUL byte in a string")
 		}
-		seen |= bit
 	}
 	c.requiredNamespaces()
 }

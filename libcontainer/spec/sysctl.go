@@ -80,7 +80,7 @@ func (c *check) sysctl() {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	seen := make([]string, 0, len(keys))
+	var seen nameSet
 	for _, key := range keys {
 		at := fault.Pointer("/linux/sysctl", key)
 		name, ok := SysctlPath(key)
@@ -88,10 +88,9 @@ func (c *check) sysctl() {
 			c.fail(at, "not the name of a kernel parameter")
 			continue
 		}
-		if slices.Contains(seen, name) {
+		if _, ok := seen.add(name, 0); !ok {
 			c.fail(at, "/proc/sys/%s is there twice, in two spellings", name)
 		}
-		seen = append(seen, name)
 		c.sysctlOwner(at, name)
 		c.sysctlValue(at, c.linux.Sysctl[key])
 	}

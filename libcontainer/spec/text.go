@@ -176,9 +176,9 @@ func (d *decoder) freeText() bool {
 func (d *decoder) skip() error {
 	switch c := d.peek(); {
 	case c == '{':
-		var seen keySet
+		var seen nameSet
 		return d.object(func(key string) error {
-			if !seen.add(key) {
+			if _, ok := seen.add(key, 0); !ok {
 				return d.twice()
 			}
 			return d.skip()

@@ -8,6 +8,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
+// maxGroups is NGROUPS_MAX of the kernel.
+const maxGroups = 65536
+
 // user checks the ids of the process. 4294967295 is (uid_t)-1, by which
 // setresuid(2) means no change: the payload would keep the ids of the runtime.
 func (c *check) user() {
@@ -17,17 +20,26 @@ func (c *check) user() {
 	u := &c.Process.User
 	c.id("/process/user/uid", u.UID, c.linux.UIDMappings)
 	c.id("/process/user/gid", u.GID, c.linux.GIDMappings)
-	for i, gid := range u.AdditionalGids {
-		c.id(fault.Pointer("/process/user/additionalGids", i), gid, c.linux.GIDMappings)
-	}
-	if len(u.AdditionalGids) > 0 && c.options.Rootless && singleID(c.linux.GIDMappings) {
-		c.fail("/process/user/additionalGids", "an ordinary user who maps only one group cannot set additional groups")
-	}
+	c.groups(u.AdditionalGids)
 	if u.Umask != nil && *u.Umask > 0o777 {
 		c.fail("/process/user/umask", "%#o is not a umask: at most 0777", *u.Umask)
 	}
 	if u.Username != "" {
 		c.warn("/process/user/username", "has a meaning on Windows only, ignored: uid and gid decide")
+	}
+}
+
+func (c *check) groups(gids []uint32) {
+	const at = "/process/user/additionalGids"
+	if len(gids) > maxGroups {
+		c.fail(at, "%d groups are more than the %d of the kernel", len(gids), maxGroups)
+		return
+	}
+	for i, gid := range gids {
+		c.id(fault.Pointer(at, i), gid, c.linux.GIDMappings)
+	}
+	if len(gids) > 0 && c.options.Rootless && singleID(c.linux.GIDMappings) {
+		c.fail(at, "an ordinary user who maps only one group cannot set additional groups")
 	}
 }
 
@@ -43,7 +55,7 @@ func (c *check) id(pointer string, id uint32, maps []specs.LinuxIDMapping) {
 	switch {
 	case id == math.MaxUint32:
 		c.fail(pointer, "%d is not an id, it means \"no change\" to the kernel", id)
-	case c.newNamespace(specs.UserNamespace) && len(maps) > 0 && !mapped(id, maps):
+	case c.newNamespace(specs.UserNamespace) && len(maps) > 0 && len(maps) <= maxMappings && !mapped(id, maps):
 		c.fail(pointer, "%d is not mapped in the user namespace", id)
 	}
 }

@@ -20,14 +20,11 @@ type Options struct {
 // Validate runs all rules over a config. It returns the warnings, and a fault.List
 // of every fault, in the order of the rules and, within a rule, of the config.
 func Validate(s *specs.Spec, o Options) (warnings []string, err error) {
-	c := check{Spec: s, linux: s.Linux, options: o}
-	if c.linux == nil {
-		c.linux = new(specs.Linux)
-	}
+	c := newCheck(s, o)
 	for _, r := range rules() {
-		r.run(&c)
+		r.run(c)
 	}
-	return c.warnings, c.faults.OrNil()
+	return c.result()
 }
 
 // rule checks one section of the config: all that it reports has a pointer at or
@@ -39,7 +36,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [17]rule {
+func rules() [18]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -58,39 +55,71 @@ func rules() [17]rule {
 		{"/linux/maskedPaths", (*check).maskedPaths},
 		{"/linux/readonlyPaths", (*check).readonlyPaths},
 		{"/linux/rootfsPropagation", (*check).propagation},
+		{"/linux/seccomp", (*check).seccomp},
 	}
 }
+
+// Bounds of what a config full of faults makes brig print.
+const (
+	maxFaults   = 100
+	maxWarnings = 64
+)
 
 // check is one run of the rules.
 type check struct {
 	*specs.Spec
 	linux    *specs.Linux // never nil
+	first    [namespaceTypes + 1]*specs.LinuxNamespace
 	options  Options
 	faults   fault.List
 	warnings []string
+	more     int // faults and warnings beyond the bounds
+}
+
+func newCheck(s *specs.Spec, o Options) *check {
+	c := &check{Spec: s, linux: s.Linux, options: o}
+	if c.linux == nil {
+		c.linux = new(specs.Linux)
+	}
+	c.findNamespaces()
+	return c
 }
 
 // fail reports a fault of the config field at pointer.
 func (c *check) fail(pointer, format string, args ...any) {
+	if len(c.faults) == maxFaults {
+		c.more++ // without the work of a message
+		return
+	}
 	c.faults = append(c.faults, fault.Configf(pointer, format, args...))
 }
 
+// add takes over a fault that another package found.
+func (c *check) add(e *fault.Error) {
+	if len(c.faults) == maxFaults {
+		c.more++
+		return
+	}
+	c.faults = append(c.faults, e)
+}
+
 func (c *check) warn(pointer, format string, args ...any) {
+	if len(c.warnings) == maxWarnings {
+		c.more++
+		return
+	}
 	c.warnings = append(c.warnings, pointer+": "+fmt.Sprintf(format, args...))
 }
 
-// namespace finds the first namespace of a type in the list. One without a path
-// is new; one that is not in the list is shared with the host.
-func (c *check) namespace(t specs.LinuxNamespaceType) *specs.LinuxNamespace {
-	for i := range c.linux.Namespaces {
-		if c.linux.Namespaces[i].Type == t {
-			return &c.linux.Namespaces[i]
+// result returns what was found, and how much of it was left out.
+func (c *check) result() ([]string, error) {
+	if c.more > 0 {
+		text := fmt.Sprintf("%d more faults and warnings", c.more)
+		if len(c.faults) > 0 {
+			c.faults = append(c.faults, fault.Configf("", "%s", text))
+		} else {
+			c.warnings = append(c.warnings, text)
 		}
 	}
-	return nil
-}
-
-func (c *check) newNamespace(t specs.LinuxNamespaceType) bool {
-	n := c.namespace(t)
-	return n != nil && n.Path == ""
+	return c.warnings, c.faults.OrNil()
 }

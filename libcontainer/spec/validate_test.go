@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,11 +51,8 @@ func TestRulesKeepToTheirSection(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n, r := range rules() {
-			c := check{Spec: s, linux: s.Linux, options: Options{Rootless: true}}
-			if c.linux == nil {
-				c.linux = new(specs.Linux)
-			}
-			r.run(&c)
+			c := newCheck(s, Options{Rootless: true})
+			r.run(c)
 			for _, e := range c.faults {
 				reported[fmt.Sprint(n)]++
 				if e.Class != fault.Config || e.Pointer == "" || !strings.HasPrefix(e.Pointer, r.section) {
@@ -165,6 +163,83 @@ func TestMapOfManyRanges(t *testing.T) {
 	_, err = Validate(s, Options{})
 	if want := "/linux/uidMappings: 341 mappings are more than the 340 of the kernel"; err == nil || err.Error() != want {
 		t.Errorf("341 ranges: %v", err)
+	}
+}
+
+// A large config that is all wrong is refused in a time that
+// does not grow with the square of its size, and in few words.
+func TestHugeLists(t *testing.T) {
+	long := func(head, element, tail string) string {
+		var b strings.Builder
+		b.WriteString(head)
+		for i := 0; b.Len() < MaxConfig/5; i++ {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(strings.ReplaceAll(element, "N", strconv.Itoa(i)))
+		}
+		return b.String() + tail
+	}
+	for name, text := range map[string]string{
+		"different mounts":  long(`{"mounts":[`, `{"destination":"/N"}`, `]}`),
+		"the same mounts":   long(`{"mounts":[`, `{"destination":"/a"}`, `]}`),
+		"options":           long(`{"mounts":[{"destination":"/a","options":[`, `"bind","x=N"`, `]}]}`),
+		"different devices": long(`{"linux":{"devices":[`, `{"path":"/N"}`, `]}}`),
+		"devices":           long(`{"linux":{"devices":[`, `{"type":"c","path":"/N"}`, `]}}`),
+		"mappings":          long(`{"linux":{"namespaces":[{"type":"user"}],"uidMappings":[`, `{"size":1}`, `]}}`),
+		"mapped groups":     long(`{"process":{"user":{"additionalGids":[`, `N`, `]}},"linux":{"namespaces":[{"type":"user"}],"gidMappings":[{"size":1}]}}`),
+		"namespaces":        long(`{"linux":{"sysctl":{"net.a":"1"},"namespaces":[`, `{"type":"pid"}`, `]}}`),
+		"sysctl":            long(`{"linux":{"sysctl":{`, `"net.N":"1"`, `}}}`),
+		"env":               long(`{"process":{"env":[`, `"N"`, `]}}`),
+		"capabilities":      long(`{"process":{"capabilities":{"bounding":[`, `"N"`, `]}}}`),
+		"rlimits":           long(`{"process":{"rlimits":[`, `{"type":"N"}`, `]}}`),
+		"annotations":       long(`{"annotations":{`, `"N":""`, `}}`),
+		"unknown keys":      long(`{"process":{`, `"N":0`, `}}`),
+		"masked paths":      long(`{"linux":{"maskedPaths":[`, `"N"`, `]}}`),
+	} {
+		s, unknown, err := Parse([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		warnings, err := Validate(s, Options{})
+		if err == nil || len(err.(fault.List)) > maxFaults+1 || len(unknown)+len(warnings) > 2*(maxWarnings+1) {
+			t.Errorf("%s: %d warnings, %v", name, len(warnings), err)
+		}
+	}
+}
+
+func TestMoreThanCanBeTold(t *testing.T) {
+	s, _, err := Parse([]byte(baseConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: make([]string, 70)}
+	warnings, err := Validate(s, Options{})
+	if err != nil || len(warnings) != maxWarnings+1 || warnings[maxWarnings] != "6 more faults and warnings" {
+		t.Errorf("%q, %v", warnings, err)
+	}
+	s.Process.Env = make([]string, 110)
+	warnings, err = Validate(s, Options{})
+	list, ok := err.(fault.List)
+	if !ok || len(warnings) != maxWarnings || len(list) != maxFaults+1 || list[maxFaults].Error() != "16 more faults and warnings" {
+		t.Errorf("%d warnings, %v", len(warnings), err)
+	}
+}
+
+func TestGroups(t *testing.T) {
+	s, _, err := Parse([]byte(baseConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Process.User.AdditionalGids = make([]uint32, 65536)
+	if _, err := Validate(s, Options{}); err != nil {
+		t.Errorf("65536 groups: %v", err)
+	}
+	s.Process.User.AdditionalGids = make([]uint32, 65537)
+	_, err = Validate(s, Options{})
+	if want := "/process/user/additionalGids: 65537 groups are more than the 65536 of the kernel"; err == nil || err.Error() != want {
+		t.Errorf("65537 groups: %v", err)
 	}
 }
 
