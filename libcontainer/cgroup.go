@@ -48,8 +48,8 @@ func deviceRules(r *specs.LinuxResources) []specs.LinuxDeviceCgroup {
 	return r.Devices
 }
 
-// enterCgroup creates the cgroup with its limits, and the device policy, before
-// there is a process to limit.
+// enterCgroup creates the cgroup with its limits, before there is a process to
+// limit.
 func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 	if !in.Cgroup {
 		return nil
@@ -62,10 +62,15 @@ func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 	if err := m.dir.intend(intentCgroup, l.path); err != nil {
 		return err
 	}
-	if m.group, err = root.Create(l.path, l.writes); err != nil {
-		return err
-	}
-	if in.Host.Rootless || l.devices == nil {
+	m.group, err = root.Create(l.path, l.writes)
+	return err
+}
+
+// limitDevices attaches the device policy. It has to be there before the payload
+// is, and not before the stage: the kernel checks the program while the stage
+// works. An ordinary user can load none, and can open only what he could before.
+func (m *made) limitDevices(in *plan.Input, l *limits) error {
+	if m.group == nil || in.Host.Rootless || l.devices == nil {
 		return nil
 	}
 	return m.group.AttachDevices(l.devices)

@@ -94,6 +94,9 @@ func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limit
 	if err := m.spawn(o, in, listener); err != nil {
 		return err
 	}
+	if err := m.limitDevices(in, writes); err != nil {
+		return err
+	}
 	if o.spawned != nil {
 		o.spawned()
 	}
