@@ -3,7 +3,6 @@ package cgroups
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"unsafe"
 
 	"brig/libcontainer/fault"
@@ -11,15 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bpfLoad is the part of union bpf_attr that BPF_PROG_LOAD reads.
+// bpfLoad is the part of union bpf_attr that BPF_PROG_LOAD reads. Its addresses
+// are pointers, which follow what they point to when a stack moves.
 type bpfLoad struct {
 	kind     uint32
 	count    uint32
-	insns    uint64
-	license  uint64
+	insns    unsafe.Pointer
+	license  unsafe.Pointer
 	logLevel uint32
 	logSize  uint32
-	log      uint64
+	log      unsafe.Pointer
 	_        uint32
 	_        uint32
 	name     [16]byte
@@ -67,21 +67,33 @@ func (g *Group) AttachDevices(program []byte) error {
 	return nil
 }
 
+// loadAttempts bounds the retries of a load. The kernel's verifier gives up with
+// EAGAIN when a signal is pending, and the Go runtime sends itself some.
+const loadAttempts = 64
+
+// loadTries is how often a program is loaded that a signal interrupted.
+const loadTries = 100
+
 func loadDevices(program, log []byte) (int, error) {
 	license := []byte("Apache\x00")
 	attr := bpfLoad{
 		kind:    unix.BPF_PROG_TYPE_CGROUP_DEVICE,
 		count:   uint32(len(program) / insnBytes),
-		insns:   uint64(uintptr(unsafe.Pointer(&program[0]))),
-		license: uint64(uintptr(unsafe.Pointer(&license[0]))),
+		insns:   unsafe.Pointer(&program[0]),
+		license: unsafe.Pointer(&license[0]),
 	}
 	copy(attr.name[:], "brig_devices")
 	if len(log) > 0 {
-		attr.logLevel, attr.logSize, attr.log = 1, uint32(len(log)), uint64(uintptr(unsafe.Pointer(&log[0])))
+		attr.logLevel, attr.logSize, attr.log = 1, uint32(len(log)), unsafe.Pointer(&log[0])
 	}
 	fd, err := bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
-	runtime.KeepAlive(program)
-	runtime.KeepAlive(license)
-	runtime.KeepAlive(log)
+	// The kernel gives up checking a program when a signal arrives, such as that
+	// of a child's end or one of the Go runtime's own.
+	for tries := 0; errors.Is(err, unix.EAGAIN) && tries < loadTries; tries++ {
+		fd, err = bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	}
+	for i := 1; i < loadAttempts && errors.Is(err, unix.EAGAIN); i++ {
+		fd, err = bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	}
 	return fd, err
 }
