@@ -1,0 +1,112 @@
+package tests
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"testing"
+
+	"brig/libcontainer/fault"
+	"brig/libcontainer/plan"
+	"brig/libcontainer/spec"
+	"brig/nsenter"
+	"brig/seccomp"
+)
+
+// Facts of a fuzzed input, one bit each.
+const (
+	factRootless = 1 << iota
+	factSetgroupsDenied
+	factRun
+	factNoPivot
+	factCgroup
+	factTimings
+	factPreserve
+	factNoKeyring
+)
+
+// FuzzCompile puts any bytes in the place of a config. They are refused, or become
+// a program that is whole: verified, encodable, and with each fd used in its time.
+func FuzzCompile(f *testing.F) {
+	for _, x := range fixtures(f) {
+		for _, facts := range [...]uint8{0, factRootless | factSetgroupsDenied, factRun | factNoPivot | factTimings, factCgroup | factPreserve} {
+			f.Add(x.config, facts)
+		}
+	}
+	f.Fuzz(func(t *testing.T, config []byte, facts uint8) {
+		s, _, err := spec.Parse(config)
+		if err != nil {
+			return
+		}
+		in := &plan.Input{ID: "fuzz", Spec: s, Bundle: "/bundle", Rootfs: "/bundle/rootfs", Run: facts&factRun != 0, NoPivot: facts&factNoPivot != 0}
+		in.Host.Rootless, in.Host.SetgroupsDenied = facts&factRootless != 0, facts&factSetgroupsDenied != 0
+		in.Cgroup, in.Timings, in.NoNewKeyring = facts&factCgroup != 0, facts&factTimings != 0, facts&factNoKeyring != 0
+		if facts&factPreserve != 0 {
+			in.PreserveFDs = 2
+		}
+		if _, err := spec.Validate(s, spec.Options{Rootless: in.Host.Rootless, OwnNamespace: ownNamespace}); err != nil {
+			return
+		}
+		if s.Linux.Seccomp != nil {
+			in.Filter = &seccomp.Filter{Program: make([]byte, 16)}
+		}
+		p, err := plan.Create(in)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		whole(t, p)
+	})
+}
+
+// refused holds an error of a checked config to be a fault of the config.
+func refused(t *testing.T, err error) {
+	t.Helper()
+	if fault.ClassOf(err) == fault.Bug {
+		t.Fatalf("a config makes a bug of brig: %s", err)
+	}
+	var e *fault.Error
+	if !errors.As(err, &e) || bytes.ContainsRune([]byte(err.Error()), '\n') {
+		t.Fatalf("not an error of one line: %q", err)
+	}
+}
+
+// whole says that a program survives the way to the stage, and uses its fds right.
+func whole(t *testing.T, p *nsenter.Program) {
+	t.Helper()
+	for _, arch := range [...]string{"amd64", "arm64"} {
+		raw, err := p.Encode(arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := nsenter.Decode(raw, arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := q.Encode(arch)
+		if err != nil || !bytes.Equal(raw, again) {
+			t.Fatalf("%s: a program is another one when it is decoded: %v", arch, err)
+		}
+		sameInstructions(t, p, q)
+	}
+	if p.String() == "" {
+		t.Fatal("nothing to print")
+	}
+	if problem := misusedFD(p); problem != "" {
+		t.Fatal(problem)
+	}
+}
+
+func sameInstructions(t *testing.T, p, q *nsenter.Program) {
+	t.Helper()
+	if len(p.Instructions) != len(q.Instructions) {
+		t.Fatalf("%d instructions become %d", len(p.Instructions), len(q.Instructions))
+	}
+	for i := range p.Instructions {
+		in := p.Instructions[i]
+		in.Reason = ""
+		if !reflect.DeepEqual(in, q.Instructions[i]) {
+			t.Fatalf("instruction %d becomes another one: %s", i, p.Line(i))
+		}
+	}
+}
