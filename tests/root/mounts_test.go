@@ -152,9 +152,9 @@ func TestMountRefused(t *testing.T) {
 				b.mount("/data/.", "tmpfs", "second")
 			}, want: []string{"/mounts/8/destination"},
 		},
-		{name: "a directory on a file", make: bind("/bin/busybox", "bind"), want: []string{"/mounts/7", "ENOTDIR"}},
+		{name: "a directory on a file", make: bind("/bin/busybox", "bind"), want: []string{"/mounts/7", "EINVAL"}},
 		{
-			name: "a file on a directory", make: func(b *box) { b.mount("/home", "bind", b.source()+"/file", "bind") }, want: []string{"/mounts/7", "ENOTDIR"},
+			name: "a file on a directory", make: func(b *box) { b.mount("/home", "bind", b.source()+"/file", "bind") }, want: []string{"/mounts/7", "EINVAL"},
 		},
 		{name: "below a file", make: bind("/bin/busybox/below", "bind"), want: []string{"/mounts/7", "ENOTDIR"}},
 		{name: "no source", make: func(b *box) { b.mount("/data", "bind", "/not/there", "bind") }, want: []string{"/mounts/7/source", "ENOENT"}},
