@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"brig/seccomp"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -28,7 +30,8 @@ func TestExampleIsValid(t *testing.T) {
 		{},
 		{Controllers: []string{"cpu", "memory", "pids"}, IDBase: 1 << 20},
 		{NoUserNamespace: true},
-		{Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActErrno}},
+		{Seccomp: seccomp.Default("amd64")},
+		{Seccomp: seccomp.Default("arm64")},
 	}
 	for i, h := range hosts {
 		s := written(t, Example(h))
