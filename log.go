@@ -49,6 +49,11 @@ func openLog(c *cli.Context) error {
 	if err != nil {
 		return fault.Hostf("", err, "open the log %s", name)
 	}
+	// Opening must not wait for the reader of a FIFO, writing may; and for an fd
+	// that does not block os.File would bring in the runtime's poller.
+	if err := unix.SetNonblock(fd, false); err != nil {
+		return fault.Hostf("", err, "open the log %s", name)
+	}
 	logFile = os.NewFile(uintptr(fd), name)
 	return nil
 }

@@ -28,8 +28,11 @@ const (
 func FindRoot() (*Root, error) {
 	for _, mount := range [...]string{pureMount, hybridMount} {
 		fd, err := unix.Open(mount, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 			continue
+		}
+		if err != nil {
+			return nil, fault.Hostf("/linux/cgroupsPath", err, "look for cgroup v2 at %s", mount)
 		}
 		var st unix.Statfs_t
 		if err := unix.Fstatfs(fd, &st); err == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {

@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -217,19 +218,26 @@ func (d *directory) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
 	}
-	if !st.Mode().IsRegular() || st.Size() > maxStateFile {
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > maxStateFile {
 		return nil, unix.EFBIG
 	}
-	raw := make([]byte, st.Size())
-	n, err := f.ReadAt(raw, 0)
-	if n < len(raw) {
-		return nil, err
+	raw := make([]byte, st.Size)
+	for got := 0; got < len(raw); {
+		n, err := unix.Pread(fd, raw[got:], int64(got))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return nil, io.ErrUnexpectedEOF
+		default:
+			got += n
+		}
 	}
 	return raw, nil
 }

@@ -76,7 +76,7 @@ func hint(step Step, sys Sys, errno syscall.Errno) string {
 		return "a limit of user.max_*_namespaces is reached"
 	case sys == Seccomp && errno == syscall.Errno(524):
 		return "the memory for compiled filters is used up: see net.core.bpf_jit_limit"
-	case sys == Fsconfig && errno == syscall.EPERM:
+	case (sys == Fsconfig || sys == Fsmount) && errno == syscall.EPERM:
 		return "in a user namespace the kernel mounts proc and sysfs only where the host's own are fully visible"
 	case sys == Prlimit64 && errno == syscall.EPERM:
 		return "raising a hard limit needs CAP_SYS_RESOURCE"

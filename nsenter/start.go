@@ -143,6 +143,9 @@ func sealedMemfd(name string, image []byte, files []uintptr) (int, error) {
 	}
 	defer syscall.Close(ro)
 	moved, err := unix.FcntlInt(uintptr(ro), unix.F_DUPFD_CLOEXEC, high)
+	if errors.Is(err, unix.EINVAL) { // fcntl's word for a number above RLIMIT_NOFILE
+		err = unix.EMFILE
+	}
 	if err != nil {
 		return -1, fault.Hostf("", err, "move the stage's fd out of the way")
 	}
