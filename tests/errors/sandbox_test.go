@@ -129,6 +129,10 @@ func enterSandbox() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 		return fmt.Errorf("make all mounts shared: %w", err)
 	}
+	// The parent of all containers' cgroups stays, as the state directory does.
+	if err := os.Mkdir(filepath.Join(base, "brig"), 0o755); err != nil {
+		return err
+	}
 	// A cgroup with processes of its own could hand no controller down.
 	if err := os.Mkdir(filepath.Join(base, "tests"), 0o755); err != nil {
 		return err
