@@ -34,8 +34,8 @@ var layers = []layer{
 		why: "the compiler is pure: it knows no cgroup, no state and no process",
 	},
 	{
-		pkg: "brig/libcontainer/spec", may: []string{"libcontainer/fault"},
-		why: "the config has a meaning of its own, whatever is made of it",
+		pkg: "brig/libcontainer/spec", may: []string{"seccomp", "libcontainer/fault"},
+		why: "the config has a meaning of its own, whatever is made of it; only the rules of a seccomp profile live beside its compiler",
 	},
 	{
 		pkg: "brig/libcontainer/fault", deps: []string{"golang.org/x/sys"},
