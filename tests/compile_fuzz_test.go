@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"brig/libcontainer/fault"
@@ -33,31 +34,54 @@ func FuzzCompile(f *testing.F) {
 			f.Add(x.config, facts)
 		}
 	}
-	f.Fuzz(func(t *testing.T, config []byte, facts uint8) {
-		s, _, err := spec.Parse(config)
-		if err != nil {
-			return
-		}
-		in := &plan.Input{ID: "fuzz", Spec: s, Bundle: "/bundle", Rootfs: "/bundle/rootfs", Run: facts&factRun != 0, NoPivot: facts&factNoPivot != 0}
-		in.Host.Rootless, in.Host.SetgroupsDenied = facts&factRootless != 0, facts&factSetgroupsDenied != 0
-		in.Cgroup, in.Timings, in.NoNewKeyring = facts&factCgroup != 0, facts&factTimings != 0, facts&factNoKeyring != 0
-		if facts&factPreserve != 0 {
-			in.PreserveFDs = 2
-		}
-		if _, err := spec.Validate(s, spec.Options{Rootless: in.Host.Rootless, OwnNamespace: ownNamespace}); err != nil {
-			return
-		}
-		if s.Linux.Seccomp != nil {
-			in.Filter = &seccomp.Filter{Program: make([]byte, 16)}
-		}
-		p, err := plan.Create(in)
-		if err != nil {
-			refused(t, err)
-			return
-		}
-		whole(t, p)
-	})
+	f.Fuzz(compileAny)
 }
+
+// compileAny compiles a config that may be anything.
+func compileAny(t *testing.T, config []byte, facts uint8) {
+	s, _, err := spec.Parse(config)
+	if err != nil {
+		return
+	}
+	in := &plan.Input{ID: "fuzz", Spec: s, Bundle: "/bundle", Rootfs: "/bundle/rootfs", Run: facts&factRun != 0, NoPivot: facts&factNoPivot != 0}
+	in.Host.Rootless, in.Host.SetgroupsDenied = facts&factRootless != 0, facts&factSetgroupsDenied != 0
+	in.Cgroup, in.Timings, in.NoNewKeyring = facts&factCgroup != 0, facts&factTimings != 0, facts&factNoKeyring != 0
+	if facts&factPreserve != 0 {
+		in.PreserveFDs = 2
+	}
+	if _, err := spec.Validate(s, spec.Options{Rootless: in.Host.Rootless, OwnNamespace: ownNamespace}); err != nil {
+		return
+	}
+	if s.Linux.Seccomp != nil {
+		in.Filter = &seccomp.Filter{Program: make([]byte, 16)}
+	}
+	p, err := plan.Create(in)
+	if err != nil {
+		refused(t, err)
+		return
+	}
+	whole(t, p)
+}
+
+// Two sections that are right alone have to be right together: each config is
+// changed once more, by some of the others.
+func TestFixturesTogether(t *testing.T) {
+	list := fixtures(t)
+	for i, x := range list {
+		for k := 1; k <= pairs; k++ {
+			y := list[(i+k*len(list)/(pairs+1))%len(list)]
+			_, patch, _ := strings.Cut(y.head, "-- config --\n")
+			config, problem := mergeJSON(string(x.config), patch)
+			if problem != "" {
+				t.Fatal(problem)
+			}
+			t.Run(x.name+","+y.name, func(t *testing.T) { compileAny(t, config, uint8(i+k)) })
+		}
+	}
+}
+
+// pairs is with how many others a fixture is put together.
+const pairs = 8
 
 // refused holds an error of a checked config to be a fault of the config.
 func refused(t *testing.T, err error) {
