@@ -67,10 +67,6 @@ func (g *Group) AttachDevices(program []byte) error {
 	return nil
 }
 
-// loadAttempts bounds the retries of a load. The kernel's verifier gives up with
-// EAGAIN when a signal is pending, and the Go runtime sends itself some.
-const loadAttempts = 64
-
 // loadTries is how often a program is loaded that a signal interrupted.
 const loadTries = 100
 
@@ -90,9 +86,6 @@ func loadDevices(program, log []byte) (int, error) {
 	// The kernel gives up checking a program when a signal arrives, such as that
 	// of a child's end or one of the Go runtime's own.
 	for tries := 0; errors.Is(err, unix.EAGAIN) && tries < loadTries; tries++ {
-		fd, err = bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
-	}
-	for i := 1; i < loadAttempts && errors.Is(err, unix.EAGAIN); i++ {
 		fd, err = bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 	}
 	return fd, err
