@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -72,12 +73,30 @@ func (r *Runtime) config(b *Bundle, dir string, rootless bool) (*specs.Spec, err
 		r.warn(warnings)
 		s = loaded
 	}
-	warnings, err := spec.Validate(s, spec.Options{Rootless: rootless})
+	warnings, err := validate(s, rootless)
 	if err != nil {
 		return nil, err
 	}
 	r.warn(warnings)
 	return s, nil
+}
+
+// validate runs the rules of all packages that compile a part of the config, so
+// that its faults are reported together.
+func validate(s *specs.Spec, rootless bool) ([]string, error) {
+	warnings, err := spec.Validate(s, spec.Options{Rootless: rootless})
+	var faults fault.List
+	if err != nil && !errors.As(err, &faults) {
+		return nil, err
+	}
+	if s.Linux != nil && s.Linux.Resources != nil {
+		_, more := cgroups.Writes(s.Linux.Resources, resourcesPointer)
+		faults = append(faults, more...)
+	}
+	if s.Linux != nil && s.Linux.Seccomp != nil {
+		faults = append(faults, seccomp.Validate(s.Linux.Seccomp)...)
+	}
+	return warnings, faults.OrNil()
 }
 
 func (r *Runtime) warn(list []string) {
