@@ -173,6 +173,11 @@ func (f *fixture) compile() (*nsenter.Program, []cgroups.Write, error) {
 	if _, err := spec.Validate(s, spec.Options{Rootless: in.Host.Rootless, OwnNamespace: ownNamespace}); err != nil {
 		return nil, nil, err
 	}
+	if s.Linux.Seccomp != nil {
+		if faults := seccomp.Validate(s.Linux.Seccomp); len(faults) > 0 {
+			return nil, nil, faults
+		}
+	}
 	var writes []cgroups.Write
 	if s.Linux.Resources != nil {
 		var faults fault.List
