@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"brig/libcontainer/fault"
@@ -85,7 +86,8 @@ func writeLog(level, text string) {
 // report prints an error as the last line on stderr, and the same text as the
 // last record of the log. Its status is 1, unless the command has another.
 func report(stderr io.Writer, err error, status int) int {
-	text := err.Error()
+	// One line, also when the undoing has failed too.
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	writeLog("error", text)
 	fmt.Fprintf(stderr, "brig: %s\n", text)
 	if status == 0 {

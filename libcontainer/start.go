@@ -38,7 +38,11 @@ func (d *directory) within(f func() error) error {
 	if err := unix.Fchdir(d.fd); err != nil {
 		return err
 	}
-	return errors.Join(f(), unix.Fchdir(was))
+	err = f()
+	if back := unix.Fchdir(was); err == nil {
+		err = back
+	}
+	return err
 }
 
 // Start lets a created container execute its payload, and returns when it has.
