@@ -246,6 +246,11 @@ func checkRow(t *testing.T, r *row, verb string) {
 	}
 	known := w.containers(t)
 	out := w.run(t, w.arguments(verb, r)...)
+	if out.status == 0 {
+		w.role = ""
+		w.run(t, "delete", "--force", w.id) // lest it stand in the way of the next row
+		t.Fatal("exit status 0")
+	}
 	if out.status != 1 {
 		t.Errorf("exit status %d, want 1", out.status)
 	}
@@ -350,6 +355,19 @@ func (w *world) checkLog(t *testing.T, text string) {
 	if at, err := time.Parse(time.RFC3339, record["time"]); err != nil || time.Since(at) > time.Hour {
 		t.Errorf("the time in the log: %q %v", record["time"], err)
 	}
+}
+
+// waitFor waits until the container has a status.
+func (w *world) waitFor(t *testing.T, status string) {
+	t.Helper()
+	for range 1000 {
+		out, err := exec.Command(brig(t), "--root", w.state, "state", w.id).Output()
+		if err == nil && bytes.Contains(out, []byte(`"status": "`+status+`"`)) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatalf("%s is not %s", w.id, status)
 }
 
 // containers are the entries of the state directory, but for the cache of filters.

@@ -3,9 +3,11 @@ package errors_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -22,6 +24,7 @@ const (
 	roleNoExec  = "noexec"  // executable memfds: noexec CMD…
 	roleSealed  = "sealed"  // the inner half of noexec
 	roleFiles   = "files"   // all but a few fds: files N CMD…
+	roleWait    = "wait"    // no wrapper: waits for the end of stdin
 )
 
 // playRole returns only when it could not play.
@@ -43,6 +46,9 @@ func playRole(role string, args []string) error {
 			unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
 			unix.Mount("tmpfs", "/proc/bus", "tmpfs", 0, ""),
 		)
+	case roleWait:
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
 	case roleNoExec:
 		return inNewPIDNamespace(args)
 	case roleSealed:
@@ -156,3 +162,5 @@ func callNumber(name string) (uintptr, bool) {
 	}
 	return 0, false
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

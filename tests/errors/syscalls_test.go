@@ -1,7 +1,6 @@
 package errors_test
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -103,10 +102,10 @@ func TestFewFiles(t *testing.T) {
 	needRoot(t)
 	ran := false
 	for limit := 4; limit <= 30 && !ran; limit++ {
-		t.Run(strconv.Itoa(limit), func(t *testing.T) {
+		t.Run(itoa(limit), func(t *testing.T) {
 			w := newWorld(t)
 			w.config(t, &row{patch: `{"process": {"rlimits": []}}`})
-			w.role, w.wrapArgs = roleFiles, []string{strconv.Itoa(limit)}
+			w.role, w.wrapArgs = roleFiles, []string{itoa(limit)}
 			before := look(t)
 			out := w.run(t, "run", "--bundle", w.bundle, w.id)
 			if ran = out.status == 0; ran {
