@@ -167,11 +167,16 @@ func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
 	if err != nil {
 		return fault.Hostf("", err, "look at init")
 	}
-	m.rec = newRecord(in, msg.Pid, p.startTime)
+	boot, err := proc.bootID()
+	if err != nil {
+		return err
+	}
+	init := identity{msg.Pid, p.startTime, boot}
+	m.rec = newRecord(in, init)
 	if m.group != nil {
 		m.rec.Driver, m.rec.Cgroup = "fs", m.group.Path()
 	}
-	if err := m.dir.intend(intentProcess, strconv.Itoa(msg.Pid)+" "+strconv.FormatUint(p.startTime, 10)); err != nil {
+	if err := m.dir.intend(intentProcess, init.line()); err != nil {
 		return err
 	}
 	if adj := in.Spec.Process.OOMScoreAdj; adj != nil {
@@ -187,9 +192,9 @@ func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
 	return m.dir.save(m.rec)
 }
 
-func newRecord(in *plan.Input, pid int, start uint64) *record {
+func newRecord(in *plan.Input, init identity) *record {
 	return &record{
-		OCIVersion: specs.Version, ID: in.ID, Pid: pid, StartTime: start, Bundle: in.Bundle, Rootfs: in.Rootfs,
+		OCIVersion: specs.Version, ID: in.ID, Pid: init.pid, StartTime: init.startTime, Boot: init.boot, Bundle: in.Bundle, Rootfs: in.Rootfs,
 		Created: time.Now().UTC(), Owner: os.Geteuid(), Annotations: in.Spec.Annotations,
 	}
 }

@@ -53,7 +53,7 @@ func (d *directory) destroy(rec *record) error {
 		return err
 	}
 	if rec != nil {
-		left = intents{cgroup: rec.Cgroup, pid: rec.Pid, startTime: rec.StartTime}
+		left = intents{cgroup: rec.Cgroup, init: rec.identity()}
 	}
 	if err := killInit(d.id, left); err != nil {
 		return err
@@ -70,10 +70,10 @@ const killTimeout = 10 * time.Second
 
 // killInit kills init and waits for its end.
 func killInit(id string, left intents) error {
-	if left.pid == 0 {
+	if left.init.pid == 0 {
 		return nil
 	}
-	pidfd, err := openInit(&record{ID: id, Pid: left.pid, StartTime: left.startTime})
+	pidfd, err := openInit(id, left.init)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
@@ -82,7 +82,7 @@ func killInit(id string, left intents) error {
 	}
 	defer unix.Close(pidfd)
 	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fault.Hostf("", err, "kill process %d of %q", left.pid, id)
+		return fault.Hostf("", err, "kill process %d of %q", left.init.pid, id)
 	}
 	// A frozen process ends only when it is thawed; cgroup.kill does not need
 	// that, a signal does not either since 5.14.
@@ -93,11 +93,11 @@ func killInit(id string, left intents) error {
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
-			return fault.Hostf("", err, "wait for process %d of %q", left.pid, id)
+			return fault.Hostf("", err, "wait for process %d of %q", left.init.pid, id)
 		case n > 0:
 			return nil
 		case time.Now().After(deadline):
-			return fault.Hostf("", unix.ETIMEDOUT, "process %d of %q does not end", left.pid, id)
+			return fault.Hostf("", unix.ETIMEDOUT, "process %d of %q does not end", left.init.pid, id)
 		}
 	}
 }

@@ -16,8 +16,12 @@ const journalFile = "journal"
 // It ends with a newline; one that does not was cut off before its effect.
 const (
 	intentCgroup  = "cgroup"  // cgroup PATH
-	intentProcess = "process" // process PID STARTTIME
+	intentProcess = "process" // process PID STARTTIME BOOT
 )
+
+func (id identity) line() string {
+	return strconv.Itoa(id.pid) + " " + strconv.FormatUint(id.startTime, 10) + " " + id.boot
+}
 
 // intend writes a line to the journal.
 func (d *directory) intend(kind, value string) error {
@@ -37,9 +41,8 @@ func (d *directory) intend(kind, value string) error {
 
 // intents is what the journal says.
 type intents struct {
-	cgroup    string
-	pid       int
-	startTime uint64
+	cgroup string
+	init   identity
 }
 
 // intended reads the journal. None means that nothing was made. A line that is no
@@ -68,13 +71,14 @@ func parseJournal(text string) (intents, error) {
 		case intentCgroup:
 			in.cgroup = value
 		case intentProcess:
-			pid, start, _ := strings.Cut(value, " ")
+			pid, rest, _ := strings.Cut(value, " ")
+			start, boot, _ := strings.Cut(rest, " ")
 			p, err := strconv.Atoi(pid)
 			s, err2 := strconv.ParseUint(start, 10, 64)
-			if err != nil || err2 != nil || p <= 0 {
+			if err != nil || err2 != nil || p <= 0 || boot == "" {
 				return in, fault.Hostf("", unix.EBADMSG, "journal: %q", line)
 			}
-			in.pid, in.startTime = p, s
+			in.init = identity{p, s, boot}
 		default:
 			return in, fault.Hostf("", unix.EBADMSG, "journal: %q", line)
 		}

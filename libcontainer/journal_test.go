@@ -14,13 +14,14 @@ func TestParseJournal(t *testing.T) {
 	}{
 		{"", intents{}, false},
 		{"cgroup /brig/a\n", intents{cgroup: "/brig/a"}, false},
-		{"cgroup /a b\nprocess 12 34\n", intents{"/a b", 12, 34}, false},
+		{"cgroup /a b\nprocess 12 34 b-1\n", intents{"/a b", identity{12, 34, "b-1"}}, false},
 		{"cgroup /a\nprocess 12 3", intents{cgroup: "/a"}, false}, // cut off before its effect
 		{"cgroup", intents{}, false},
 		{"process x 3\n", intents{}, true},
 		{"process 0 3\n", intents{}, true},
 		{"process -1 3\n", intents{}, true},
 		{"process 1\n", intents{}, true},
+		{"process 1 2\n", intents{}, true},
 		{"other 1\n", intents{}, true},
 		{"\n", intents{}, true},
 	} {
@@ -32,10 +33,10 @@ func TestParseJournal(t *testing.T) {
 }
 
 func FuzzParseJournal(f *testing.F) {
-	f.Add("cgroup /a\nprocess 12 34\n")
+	f.Add("cgroup /a\nprocess 12 34 b\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if in, err := parseJournal(text); err == nil && in.pid < 0 {
-			t.Errorf("%q: pid %d", text, in.pid)
+		if in, err := parseJournal(text); err == nil && in.init.pid < 0 {
+			t.Errorf("%q: pid %d", text, in.init.pid)
 		}
 	})
 }
@@ -53,13 +54,13 @@ func TestJournalIsReadBackAsWritten(t *testing.T) {
 	if err := d.intend(intentCgroup, "/x/y"); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.intend(intentProcess, "5 6"); err != nil {
+	if err := d.intend(intentProcess, identity{5, 6, "b"}.line()); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.intend(intentCgroup, "a\nprocess 1 1"); err == nil {
 		t.Error("a line break was written")
 	}
-	if in, err := d.intended(); err != nil || in != (intents{"/x/y", 5, 6}) {
+	if in, err := d.intended(); err != nil || in != (intents{"/x/y", identity{5, 6, "b"}}) {
 		t.Errorf("got %+v %v", in, err)
 	}
 	if err := d.remove(); err != nil {

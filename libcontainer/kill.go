@@ -32,7 +32,7 @@ func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 	if all {
 		return killAll(rec, sig)
 	}
-	pidfd, err := openInit(rec)
+	pidfd, err := openInit(id, rec.identity())
 	if errors.Is(err, unix.ESRCH) {
 		return errNotRunning(id)
 	}
@@ -50,13 +50,13 @@ func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 
 // openInit opens a pidfd of init and then makes sure that it is init, and not a
 // process that got its number since. unix.ESRCH says that it is gone.
-func openInit(rec *record) (int, error) {
-	pidfd, err := unix.PidfdOpen(rec.Pid, 0)
+func openInit(id string, init identity) (int, error) {
+	pidfd, err := unix.PidfdOpen(init.pid, 0)
 	if err != nil {
 		if errors.Is(err, unix.ESRCH) {
 			return -1, unix.ESRCH
 		}
-		return -1, fault.Hostf("", err, "open process %d of %q", rec.Pid, rec.ID)
+		return -1, fault.Hostf("", err, "open process %d of %q", init.pid, id)
 	}
 	proc, err := openProc()
 	if err != nil {
@@ -64,8 +64,7 @@ func openInit(rec *record) (int, error) {
 		return -1, err
 	}
 	defer proc.close()
-	p, err := proc.stat(rec.Pid)
-	if err != nil || !p.alive(rec.StartTime) {
+	if _, alive, err := proc.isInit(init); err != nil || !alive {
 		unix.Close(pidfd)
 		return -1, unix.ESRCH
 	}

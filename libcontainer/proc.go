@@ -105,6 +105,45 @@ func parseStat(raw []byte) (process, error) {
 	return process{comm: string(raw[open+1 : end]), state: fields[statState][0], startTime: start}, nil
 }
 
+// bootID is different after each boot of the machine.
+func (p procfs) bootID() (string, error) {
+	how := procHow
+	how.Flags = unix.O_RDONLY | unix.O_CLOEXEC
+	fd, err := unix.Openat2(p.fd, "sys/kernel/random/boot_id", &how)
+	if err != nil {
+		return "", fault.Hostf("", err, "read the boot id")
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 64)
+	n, err := unix.Read(fd, buf)
+	if err != nil {
+		return "", fault.Hostf("", err, "read the boot id")
+	}
+	return strings.TrimSpace(string(buf[:n])), nil
+}
+
+// isInit says whether init of a container is alive: the process with its number
+// that started when it did, since this boot.
+func (p procfs) isInit(in identity) (process, bool, error) {
+	boot, err := p.bootID()
+	if err != nil || boot != in.boot {
+		return process{}, false, err
+	}
+	is, err := p.stat(in.pid)
+	if errors.Is(err, unix.ESRCH) {
+		return process{}, false, nil
+	}
+	return is, err == nil && is.alive(in.startTime), err
+}
+
+// identity is what tells a process from all others that had or will have its
+// number.
+type identity struct {
+	pid       int
+	startTime uint64
+	boot      string
+}
+
 // alive says that the process is still there and is the one that was started at
 // that time, and not another with its number, nor a zombie.
 func (p process) alive(startTime uint64) bool {

@@ -63,3 +63,32 @@ func TestStatTellsTheDeadFromTheLiving(t *testing.T) {
 		t.Errorf("reaped process: %v, want ESRCH", err)
 	}
 }
+
+func TestInitIsToldFromItsNumber(t *testing.T) {
+	proc, err := openProc()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proc.close()
+	boot, err := proc.bootID()
+	if err != nil || len(boot) != 36 {
+		t.Fatalf("boot id %q %v", boot, err)
+	}
+	own, err := proc.stat(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		id   identity
+		want bool
+	}{
+		{identity{os.Getpid(), own.startTime, boot}, true},
+		{identity{os.Getpid(), own.startTime, "the boot before"}, false},
+		{identity{os.Getpid(), own.startTime - 1, boot}, false},
+		{identity{1 << 22, own.startTime, boot}, false},
+	} {
+		if _, is, err := proc.isInit(c.id); is != c.want || err != nil {
+			t.Errorf("%+v: %v %v", c.id, is, err)
+		}
+	}
+}

@@ -16,6 +16,7 @@ func (rec *record) encode() []byte {
 	w.text("id", rec.ID)
 	w.number("pid", uint64(rec.Pid))
 	w.number("startTime", rec.StartTime)
+	w.text("boot", rec.Boot)
 	w.text("bundle", rec.Bundle)
 	w.text("rootfs", rec.Rootfs)
 	w.text("created", rec.Created.Format(time.RFC3339Nano))

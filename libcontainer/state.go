@@ -24,6 +24,7 @@ type record struct {
 	ID          string            `json:"id"`
 	Pid         int               `json:"pid"`
 	StartTime   uint64            `json:"startTime"` // of the process, in clock ticks since boot
+	Boot        string            `json:"boot"`      // boot id: after a boot the two above mean nothing
 	Bundle      string            `json:"bundle"`
 	Rootfs      string            `json:"rootfs"`
 	Created     time.Time         `json:"created"`
@@ -33,6 +34,8 @@ type record struct {
 	Cgroup      string            `json:"cgroup,omitempty"` // path below the cgroup root
 	Tail        []tailStep        `json:"tail,omitempty"`
 }
+
+func (rec *record) identity() identity { return identity{rec.Pid, rec.StartTime, rec.Boot} }
 
 // tailStep tells `brig start` what an instruction after the start is for.
 type tailStep struct {
@@ -90,12 +93,12 @@ func (d *directory) status(rec *record) (string, error) {
 		return "", err
 	}
 	defer proc.close()
-	p, err := proc.stat(rec.Pid)
-	if errors.Is(err, unix.ESRCH) || err == nil && !p.alive(rec.StartTime) {
-		return Stopped, nil
-	}
+	p, alive, err := proc.isInit(rec.identity())
 	if err != nil {
 		return "", fault.Hostf("", err, "look at process %d of %q", rec.Pid, d.id)
+	}
+	if !alive {
+		return Stopped, nil
 	}
 	if rec.Cgroup != "" && frozen(rec.Cgroup) {
 		return Paused, nil
