@@ -1,6 +1,10 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"flag"
+
+	"github.com/urfave/cli/v2"
+)
 
 // cli takes the names of a flag apart with a regular expression each time that it
 // looks at one, some hundred times in a start: these flags know theirs.
@@ -28,6 +32,30 @@ func (f *boolFlag) Names() []string { return f.names }
 
 // Names returns the name and the aliases.
 func (f *intFlag) Names() []string { return f.names }
+
+// Apply registers the flag under all its names.
+func (f *stringFlag) Apply(set *flag.FlagSet) error {
+	for _, name := range f.names {
+		set.String(name, f.Value, f.Usage)
+	}
+	return nil
+}
+
+// Apply registers the flag under all its names.
+func (f *boolFlag) Apply(set *flag.FlagSet) error {
+	for _, name := range f.names {
+		set.Bool(name, f.Value, f.Usage)
+	}
+	return nil
+}
+
+// Apply registers the flag under all its names.
+func (f *intFlag) Apply(set *flag.FlagSet) error {
+	for _, name := range f.names {
+		set.Int(name, f.Value, f.Usage)
+	}
+	return nil
+}
 
 // text is a flag with a value.
 func text(name, value, usage string, aliases ...string) cli.Flag {

@@ -59,6 +59,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		},
 	}
 	cli.VersionPrinter = printVersion
+	cli.HelpFlag = toggle("help", "show help", "h")
+	cli.VersionFlag = toggle("version", "print the version", "v")
 	if err := app.Run(args); err != nil {
 		return report(stderr, err, status)
 	}

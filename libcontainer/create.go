@@ -209,7 +209,19 @@ func (m *made) commit(o *CreateOptions) error {
 	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
 		return err
 	}
-	return m.stage.Go(-1)
+	return m.release()
+}
+
+// release tells the stage to go on. One that is gone has said why.
+func (m *made) release() error {
+	err := m.stage.Go(-1)
+	if err == nil {
+		return nil
+	}
+	if msg, e := m.stage.Receive(); e == nil && msg.Failed() {
+		return m.program.Fault(msg)
+	}
+	return err
 }
 
 // tailOf is what `brig start` needs to explain an error of the stage.

@@ -63,11 +63,15 @@ func (m *made) exec(o *RunOptions) error {
 	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
 		return err
 	}
-	if err := m.stage.Go(-1); err != nil {
+	if err := m.release(); err != nil {
 		return err
 	}
+	receive := m.stage.Receive
+	if o.Timings != nil {
+		receive = m.stage.ReceiveTimes
+	}
 	for {
-		msg, err := m.stage.Receive()
+		msg, err := receive()
 		switch {
 		case err != nil:
 			return err

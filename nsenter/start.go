@@ -28,6 +28,9 @@ const (
 	MessageTimes = 0x4d495442 // "BTIM": time stamps of steps, from the ninth byte on
 )
 
+// frameSize is the size of every message but the time stamps.
+const frameSize = 16
+
 // maxMessage bounds what brig reads of one message: frames are 16 bytes, the
 // time stamps of --timings some thousands.
 const maxMessage = 1 << 15
@@ -160,13 +163,18 @@ func (s *Stage) Close() {
 	}
 }
 
+// ReceiveTimes is Receive for a message that may be the time stamps.
+func (s *Stage) ReceiveTimes() (Message, error) { return receive(s.control, maxMessage) }
+
 // Receive reads one message. It returns a zero Type at the end of the stream:
 // the payload was executed, or the stage was killed.
 func (s *Stage) Receive() (Message, error) { return ReceiveFrom(s.control) }
 
 // ReceiveFrom reads one message of a stage from a socket.
-func ReceiveFrom(fd int) (Message, error) {
-	buf := make([]byte, maxMessage)
+func ReceiveFrom(fd int) (Message, error) { return receive(fd, frameSize) }
+
+func receive(fd, size int) (Message, error) {
+	buf := make([]byte, size)
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	for errors.Is(err, unix.EINTR) {
