@@ -140,12 +140,13 @@ func relative(name string) string {
 	return clean[1:]
 }
 
-// absolute makes a path of the config absolute, from the bundle.
+// absolute makes a path of the config absolute, from the bundle. It is not
+// cleaned: after a link ".." leads elsewhere than its text says.
 func (c *compiler) absolute(name string) string {
 	if strings.HasPrefix(name, "/") {
-		return path.Clean(name)
+		return name
 	}
-	return path.Join(c.in.Bundle, name)
+	return c.in.Bundle + "/" + name
 }
 
 // rootID is the id inside the container that its file system is built with: 0,

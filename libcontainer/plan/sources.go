@@ -33,7 +33,6 @@ func (c *compiler) openSources() {
 		if !m.Bind || m.Destination == "/" {
 			continue
 		}
-		m.MountOptions.Bind = true
 		c.step(m.pointer+"/source", "open the source of the bind mount")
 		slot := c.b.Slot("source" + m.pointer[len("/mounts/"):])
 		c.cloneHostTree(slot, c.absolute(m.Mount.Source), m.Recursive)
@@ -56,11 +55,13 @@ func (c *compiler) bindPropagation(m *mount) {
 		list, pointer = []uint64{follow}, m.pointer
 	}
 	first, last := list[0], list[len(list)-1]
-	shared := last&unix.MS_SHARED != 0 && !c.hasNamespace("user")
+	rootWord, _ := propagationFlag(c.spec.Linux.RootfsPropagation)
+	shared := last&unix.MS_SHARED != 0 && !c.hasNamespace("user") && rootWord == unix.MS_SHARED
 	if !shared && (first&unix.MS_REC == 0 || first&unix.MS_SHARED != 0) {
 		// The clones of shared mounts are their peers: what the options leave of
 		// them below the top mount would lead the host. In a user namespace its root
-		// could mount things on the host, so there not even "shared" makes a peer.
+		// could mount things on the host, so there not even "shared" makes a peer; and
+		// elsewhere only with a shared root file system, as under runc.
 		list = append([]uint64{follow}, list...)
 	}
 	for _, p := range list {
@@ -88,7 +89,7 @@ func (c *compiler) cloneHostTree(slot int, name string, recursive bool) {
 // hostRelative is a path of the host from its root, which is the working
 // directory until the container has a root of its own.
 func hostRelative(name string) string {
-	if name = strings.TrimPrefix(path.Clean(name), "/"); name != "" {
+	if name = strings.TrimLeft(name, "/"); name != "" {
 		return name
 	}
 	return "."

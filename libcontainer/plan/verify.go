@@ -20,6 +20,8 @@ type Requirements struct {
 	ReadonlyRoot    bool
 	SetgroupsDenied bool
 	NoPivot         bool
+
+	identity identity
 }
 
 func requirementsOf(in *Input) Requirements {
@@ -31,6 +33,7 @@ func requirementsOf(in *Input) Requirements {
 		ReadonlyRoot:    in.Spec.Root.Readonly,
 		SetgroupsDenied: in.Host.SetgroupsDenied,
 		NoPivot:         in.NoPivot,
+		identity:        identityOf(in),
 	}
 }
 

@@ -93,13 +93,13 @@ func (v *verifier) tail() error {
 		{"close_range of all other fds", false, v.closesAll},
 		{"enter the working directory", false, is(nsenter.Fchdir)},
 		{"getcwd", false, is(nsenter.Getcwd)},
-		{"setgroups", v.r.SetgroupsDenied, is(nsenter.Setgroups)},
+		{"setgroups to those of the config", v.r.SetgroupsDenied, v.setsGroups},
 		{"getgroups", v.r.SetgroupsDenied, is(nsenter.Getgroups)},
-		{"setresgid", false, is(nsenter.Setresgid)},
+		{"setresgid to that of the config", false, setsID(nsenter.Setresgid, v.r.identity.gid)},
 		{"getresgid", false, is(nsenter.Getresgid)},
-		{"setresuid", false, is(nsenter.Setresuid)},
+		{"setresuid to that of the config", false, setsID(nsenter.Setresuid, v.r.identity.uid)},
 		{"getresuid", false, is(nsenter.Getresuid)},
-		{"capset", false, is(nsenter.Capset)},
+		{"capset to those of the config", false, v.setsCaps},
 		{"clear the ambient capabilities", false, isPrctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL)},
 		{"capget", false, is(nsenter.Capget)},
 		{"no_new_privs", !v.r.NoNewPrivileges, isPrctl(unix.PR_SET_NO_NEW_PRIVS, 1)},
@@ -121,6 +121,9 @@ func (v *verifier) tail() error {
 		}
 		at = found
 		v.musts = append(v.musts, found)
+	}
+	if err := v.credentials(); err != nil {
+		return err
 	}
 	return v.last(at)
 }

@@ -130,6 +130,21 @@ var violations = [...]struct {
 		b.insert(b.middle(), nsenter.Accept4, nsenter.Imm(3), nsenter.Null(), nsenter.Null(), nsenter.Imm(0))
 	}},
 
+	{"another user", "rule 6", func(b *broken) { b.arg(b.call("uid", nsenter.Setresuid, 0), 1, nsenter.Imm(0x7fff)) }},
+	{"another group", "rule 6", func(b *broken) { b.arg(b.call("gid", nsenter.Setresgid, 0), 2, nsenter.Imm(0x7fff)) }},
+	{"another number of groups", "rule 6", func(b *broken) { b.arg(b.call("groups", nsenter.Setgroups, 0), 0, nsenter.Imm(99)) }},
+	{"other capabilities", "rule 6", func(b *broken) {
+		b.arg(b.call("capabilities", nsenter.Capset, 0), 1, b.words(^uint64(0), ^uint64(0), ^uint64(0)))
+	}},
+	{"a second change of user", "rule 6", func(b *broken) {
+		b.insert(b.call("capabilities", nsenter.Capget, 0), nsenter.Setresuid, nsenter.Imm(0), nsenter.Imm(0), nsenter.Imm(0))
+	}},
+	{"a second capset", "rule 6", func(b *broken) {
+		b.insert(b.call("capabilities", nsenter.Capget, 0), nsenter.Capset, nsenter.Addr(0), nsenter.Addr(8))
+	}},
+	{"an ambient capability more", "rule 6", func(b *broken) {
+		b.insert(b.call("capabilities", nsenter.Capget, 0), nsenter.Prctl, nsenter.Imm(unix.PR_CAP_AMBIENT), nsenter.Imm(unix.PR_CAP_AMBIENT_RAISE), nsenter.Imm(21))
+	}},
 	{"call between the filter and execve", "rule 6", func(b *broken) { b.insert(b.call("exec", nsenter.Execve, 0), nsenter.Setsid) }},
 	{"call after execve", "rule 6", func(b *broken) { b.insert(b.call("exec", nsenter.Execve, 0)+1, nsenter.Setsid) }},
 	{"execve that goes on", "rule 6", func(b *broken) { b.Instructions[b.call("exec", nsenter.Execve, 0)+1].Op = nsenter.OpExit }},

@@ -18,6 +18,7 @@ const (
 )
 
 func (c *check) devices() {
+	c.devicesIgnored()
 	var seen nameSet
 	for i := range c.linux.Devices {
 		d := &c.linux.Devices[i]
@@ -38,6 +39,34 @@ func (c *check) devices() {
 		}
 		if d.GID != nil && *d.GID == math.MaxUint32 {
 			c.fail(at+"/gid", "%d is not an id", *d.GID)
+		}
+	}
+}
+
+// devicesIgnored says which entries have no effect. A bind mount on /dev brings
+// its own nodes, as under runc; in a user namespace the host's nodes are mounted,
+// with the owner and the mode that they have.
+func (c *check) devicesIgnored() {
+	if len(c.linux.Devices) == 0 {
+		return
+	}
+	for i := range c.Mounts {
+		m := &c.Mounts[i]
+		if path.Clean("/"+m.Destination) != "/dev" {
+			continue
+		}
+		if o, err := ParseMountOptions(m); err == nil && o.Bind {
+			c.warn("/linux/devices", "ignored: /mounts/%d is a bind mount on /dev, which brings its own", i)
+			return
+		}
+	}
+	if c.namespace(specs.UserNamespace) == nil {
+		return
+	}
+	for i := range c.linux.Devices {
+		d := &c.linux.Devices[i]
+		if deviceKind(d.Type) != unix.S_IFIFO && (d.FileMode != nil || d.UID != nil || d.GID != nil) {
+			c.warn(fault.Pointer("/linux/devices", i), "in a user namespace the host's node is mounted, with its own mode and owner")
 		}
 	}
 }
