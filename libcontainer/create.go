@@ -209,12 +209,13 @@ func (m *made) commit(o *CreateOptions) error {
 	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
 		return err
 	}
-	return m.release()
+	return m.release(-1)
 }
 
-// release tells the stage to go on. One that is gone has said why.
-func (m *made) release() error {
-	err := m.stage.Go(-1)
+// release tells the stage to go on, with an fd beside the word if fd is not
+// negative. One that is gone has said why.
+func (m *made) release(fd int) error {
+	err := m.stage.Go(fd)
 	if err == nil {
 		return nil
 	}

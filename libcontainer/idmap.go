@@ -29,7 +29,7 @@ func (m *made) mapIDs(proc procfs, in *plan.Input, pid int) error {
 		return fault.Hostf("/linux/uidMappings", err, "open the user namespace of init")
 	}
 	defer unix.Close(fd)
-	return m.stage.Go(fd)
+	return m.release(fd)
 }
 
 func newUserNamespace(linux *specs.Linux) bool {

@@ -63,7 +63,7 @@ func (m *made) exec(o *RunOptions) error {
 	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
 		return err
 	}
-	if err := m.release(); err != nil {
+	if err := m.release(-1); err != nil {
 		return err
 	}
 	receive := m.stage.Receive

@@ -116,6 +116,7 @@ func frozen(path string) bool {
 	if err != nil {
 		return false
 	}
+	defer root.Close()
 	group, err := root.Open(path)
 	if err != nil {
 		return false

@@ -177,7 +177,9 @@ func receive(fd, size int) (Message, error) {
 	buf := make([]byte, size)
 	oob := make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
-	for errors.Is(err, unix.EINTR) {
+	// A stage that ended before it read all that it was sent is a reset connection,
+	// once; what it said before it ended comes after that.
+	for errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNRESET) {
 		n, oobn, _, _, err = unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	}
 	if err != nil {
