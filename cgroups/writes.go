@@ -113,10 +113,11 @@ func (w *writer) memory(m *specs.LinuxMemory) {
 
 // onlyV1 refuses what version 2 has nothing for, when it asks for anything.
 func (w *writer) onlyV1(p string, m *specs.LinuxMemory) {
-	if m.Kernel != nil && *m.Kernel > 0 { //nolint:staticcheck // deprecated, and refused
+	//lint:ignore SA1019 the deprecated field is refused, not used
+	if m.Kernel != nil && *m.Kernel > 0 {
 		w.fault(p+"/kernel", "cgroup v2 has no limit of kernel memory")
 	}
-	if m.KernelTCP != nil && *m.KernelTCP > 0 { //nolint:staticcheck // deprecated, and refused
+	if m.KernelTCP != nil && *m.KernelTCP > 0 {
 		w.fault(p+"/kernelTCP", "cgroup v2 has no limit of TCP buffers")
 	}
 	if m.Swappiness != nil {

@@ -94,15 +94,6 @@ func (c *check) fail(pointer, format string, args ...any) {
 	c.faults = append(c.faults, fault.Configf(pointer, format, args...))
 }
 
-// add takes over a fault that another package found.
-func (c *check) add(e *fault.Error) {
-	if len(c.faults) == maxFaults {
-		c.more++
-		return
-	}
-	c.faults = append(c.faults, e)
-}
-
 func (c *check) warn(pointer, format string, args ...any) {
 	if len(c.warnings) == maxWarnings {
 		c.more++
