@@ -220,10 +220,11 @@ func TestRunStatus(t *testing.T) {
 	t.Run("killed by a signal", func(t *testing.T) {
 		t.Parallel()
 		b := sleeper(t)
+		b.args("/bin/sh", "-c", "touch /tmp/ready; exec sleep 1000")
 		b.save()
 		cmd := b.command("run", "--bundle", b.bundle, b.id)
 		must(t, cmd.Start())
-		b.until("running", func() bool { return strings.Contains(b.brig("state", b.id).out, "running") })
+		b.until("ready", func() bool { return b.exists("/tmp/ready") })
 		b.ok("kill", b.id, "KILL")
 		code, err := status(cmd.Wait())
 		must(t, err)
@@ -271,7 +272,7 @@ func TestRunFlags(t *testing.T) {
 		cmd.Stdin = nil
 		code, err := status(cmd.Run())
 		must(t, err)
-		equal(t, fmt.Sprint(code, b.status()), "0 running")
+		equal(t, fmt.Sprintf("%d %s", code, b.status()), "0 running")
 		b.ok("kill", b.id, "9")
 		b.wait()
 		b.ok("delete", b.id)
@@ -290,6 +291,19 @@ func TestRunFlags(t *testing.T) {
 		b.save()
 		must(t, os.Rename(b.bundle+"/config.json", b.dir+"/other.json"))
 		equal(t, b.ok("run", "--config", b.dir+"/other.json", "--bundle", b.bundle, b.id), "by another name\n")
+	})
+	t.Run("delete with force from beside", func(t *testing.T) {
+		t.Parallel()
+		b := sleeper(t)
+		b.args("/bin/sh", "-c", "touch /tmp/ready; exec sleep 1000")
+		b.save()
+		cmd := b.command("run", "--bundle", b.bundle, b.id)
+		must(t, cmd.Start())
+		b.until("ready", func() bool { return b.exists("/tmp/ready") })
+		b.ok("delete", "--force", b.id)
+		code, err := status(cmd.Wait())
+		must(t, err)
+		equal(t, strconv.Itoa(code), "137")
 	})
 	t.Run("the working directory is the bundle", func(t *testing.T) {
 		t.Parallel()
@@ -327,15 +341,21 @@ func TestRunFlags(t *testing.T) {
 		cmd := b.command("run", "--bundle", b.bundle, b.id)
 		must(t, cmd.Start())
 		b.until("ready", func() bool { return b.exists("/tmp/ready") })
-		b.until("brig takes USR1", func() bool {
-			raw := reads(t, fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
-			_, caught, _ := strings.Cut(raw, "SigCgt:\t")
-			mask, err := strconv.ParseUint(caught[:16], 16, 64)
-			return err == nil && mask&(1<<(unix.SIGUSR1-1)) != 0
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		// brig asks for this one some time after the start, and until then it is
+		// lost: so it is sent until it has arrived.
+		code := -1
+		b.until("brig passes USR1 on", func() bool {
+			cmd.Process.Signal(unix.SIGUSR1)
+			select {
+			case err := <-ended:
+				code, _ = status(err)
+				return true
+			default:
+				return false
+			}
 		})
-		must(t, cmd.Process.Signal(unix.SIGUSR1))
-		code, err := status(cmd.Wait())
-		must(t, err)
 		equal(t, strconv.Itoa(code), "43")
 	})
 }
