@@ -21,7 +21,11 @@ func (r *Runtime) Delete(id string, force bool) error {
 		return err
 	}
 	defer d.close()
-	if err := d.lock(); err != nil {
+	err = d.lock()
+	if force && isNotExist(err) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	rec, err := d.load()

@@ -99,7 +99,9 @@ func (r *Runtime) claim(id string) (*directory, error) {
 		err = d.lock()
 	}
 	if err != nil {
-		unix.Unlinkat(root, id, unix.AT_REMOVEDIR)
+		if !isNotExist(err) { // else the name may be another's
+			unix.Unlinkat(root, id, unix.AT_REMOVEDIR)
+		}
 		unix.Close(root)
 	}
 	return d, err
@@ -143,16 +145,28 @@ func openDirectory(root int, id string) (*directory, error) {
 }
 
 // lock waits until no other verb works on the container. Killing brig unlocks.
+// Who had the lock may have removed the directory, and its name may be another
+// container's by now: the one that was opened is then known to be gone.
 func (d *directory) lock() error {
 	err := unix.Flock(d.fd, unix.LOCK_EX)
 	for errors.Is(err, unix.EINTR) {
 		err = unix.Flock(d.fd, unix.LOCK_EX)
 	}
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(d.fd, &st)
+	}
 	if err != nil {
 		return fault.Hostf("", err, "lock the state directory of %q", d.id)
 	}
+	if st.Nlink == 0 {
+		return errNotExist(d.id)
+	}
 	return nil
 }
+
+// unlock lets other verbs work on a container that its maker goes on to watch.
+func (d *directory) unlock() { unix.Flock(d.fd, unix.LOCK_UN) }
 
 func (d *directory) close() {
 	unix.Close(d.fd)

@@ -48,13 +48,27 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		m.close()
 		return 0, nil
 	}
+	// Others may kill and delete it from here on.
+	m.dir.unlock()
 	go m.forward(signals)
 	status := m.wait()
 	if o.Keep {
 		m.close()
 		return status, nil
 	}
-	return status, m.undo()
+	return status, m.finish()
+}
+
+// finish removes a container that has ended, unless somebody else has done it.
+func (m *made) finish() error {
+	if err := m.dir.lock(); err != nil {
+		m.close()
+		if isNotExist(err) {
+			return nil
+		}
+		return err
+	}
+	return m.undo()
 }
 
 // exec sends the word to go on, and waits until the payload runs: from then on the
