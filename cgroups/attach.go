@@ -48,16 +48,7 @@ func (g *Group) AttachDevices(program []byte) error {
 		fd, err = loadDevices(program, nil)
 	}
 	if err != nil {
-		log := make([]byte, 4096)
-		if fd, again := loadDevices(program, log); again == nil {
-			unix.Close(fd)
-		}
-		said, _, _ := bytes.Cut(log, []byte{0})
-		e := fault.Hostf(devicesPointer, err, "load the device program")
-		if line := bytes.TrimSpace(said); len(line) > 0 {
-			e.Hint = string(line)
-		}
-		return e
+		return explainLoad(program, err)
 	}
 	defer unix.Close(fd)
 	attr := bpfAttach{target: uint32(g.fd), prog: uint32(fd), kind: unix.BPF_CGROUP_DEVICE, flags: unix.BPF_F_ALLOW_MULTI}
@@ -65,6 +56,20 @@ func (g *Group) AttachDevices(program []byte) error {
 		return fault.Hostf(devicesPointer, err, "attach the device program to %s", g.path)
 	}
 	return nil
+}
+
+// explainLoad has the kernel say what it does not like about a program.
+func explainLoad(program []byte, err error) error {
+	log := make([]byte, 4096)
+	if fd, again := loadDevices(program, log); again == nil {
+		unix.Close(fd)
+	}
+	said, _, _ := bytes.Cut(log, []byte{0})
+	e := fault.Hostf(devicesPointer, err, "load the device program")
+	if line := bytes.TrimSpace(said); len(line) > 0 {
+		e.Hint = string(line)
+	}
+	return e
 }
 
 // loadTries is how often a program is loaded that a signal interrupted.

@@ -105,8 +105,27 @@ func (d *directory) start(rec *record) error {
 	if msg.Failed() {
 		return rec.explain(msg)
 	}
+	if err := d.executed(rec); err != nil {
+		return err
+	}
 	if err := unix.Unlinkat(d.fd, startSocket, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fault.Hostf("", err, "remove the start socket of %q", d.id)
+	}
+	return nil
+}
+
+// executed tells the end of the stream that execve makes from the one of an init
+// that was killed before: that one, while nobody has reaped it, still has the name
+// of the stage.
+func (d *directory) executed(rec *record) error {
+	proc, err := openProc()
+	if err != nil {
+		return err
+	}
+	defer proc.close()
+	p, err := proc.stat(rec.Pid)
+	if err == nil && p.startTime == rec.StartTime && p.comm == stageName {
+		return fault.Hostf("", unix.ECHILD, "init of %q was killed before it executed the payload", d.id)
 	}
 	return nil
 }

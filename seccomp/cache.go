@@ -31,7 +31,11 @@ const cacheHeader = len(cacheMagic) + 8 + 8
 // are written one by one with their lengths, which in a fresh process takes a
 // tenth of the time of encoding/json.
 func (c Cache) key(p *specs.LinuxSeccomp) string {
-	b := make([]byte, 0, 16384)
+	size := 256
+	for i := range p.Syscalls {
+		size += 64 + 24*len(p.Syscalls[i].Names)
+	}
+	b := make([]byte, 0, size) // not a constant: on the stack it would make that grow
 	b = appendText(b, cacheMagic+compilerID+runtime.GOARCH)
 	b = appendText(b, string(p.DefaultAction))
 	b = appendErrno(b, p.DefaultErrnoRet)

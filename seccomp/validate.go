@@ -2,80 +2,117 @@ package seccomp
 
 import (
 	"slices"
+	"strings"
 
 	"brig/libcontainer/fault"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Validate checks a profile against the spec, and reports all faults.
+// Validate checks a profile against the spec, and reports all faults. A sound
+// profile costs no allocation: it is checked at every start.
 func Validate(p *specs.LinuxSeccomp) fault.List {
 	var l fault.List
-	add := func(e *fault.Error) { l = append(l, e) }
+	if p == nil {
+		return nil
+	}
 	if !knownAction(p.DefaultAction) {
-		add(fault.Configf(pointer+"/defaultAction", "unknown action %q", p.DefaultAction))
+		l = append(l, fault.Configf(pointer+"/defaultAction", "unknown action %q", p.DefaultAction))
 	}
 	if p.DefaultAction == specs.ActNotify {
-		add(fault.Configf(pointer+"/defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action"))
+		l = append(l, fault.Configf(pointer+"/defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action"))
 	}
-	checkErrno(&l, pointer+"/defaultErrnoRet", p.DefaultAction, p.DefaultErrnoRet)
+	if text := errnoFault(p.DefaultAction, p.DefaultErrnoRet); text != "" {
+		l = append(l, fault.Configf(pointer+"/defaultErrnoRet", text, *p.DefaultErrnoRet, p.DefaultAction))
+	}
 	for i, a := range p.Architectures {
 		if !knownArch(a) {
-			add(fault.Configf(fault.Pointer(pointer, "architectures", i), "unknown architecture %q", a))
+			l = append(l, fault.Configf(at("architectures", i), "unknown architecture %q", a))
 		}
 	}
 	for i, f := range p.Flags {
-		if _, ok := flagBit(string(f)); !ok {
-			add(fault.Configf(fault.Pointer(pointer, "flags", i), "unknown flag %q", f))
+		if _, ok := flagBit(f); !ok {
+			l = append(l, fault.Configf(at("flags", i), "unknown flag %q", f))
 		}
 	}
-	if p.ListenerMetadata != "" && p.ListenerPath == "" {
-		add(fault.Configf(pointer+"/listenerMetadata", "metadata without a listenerPath"))
-	}
+	l = checkListener(l, p)
 	for i := range p.Syscalls {
-		checkRule(&l, fault.Pointer(pointer, "syscalls", i), &p.Syscalls[i])
+		l = checkRule(l, i, &p.Syscalls[i])
 	}
 	return l
 }
 
-func checkRule(l *fault.List, at string, r *specs.LinuxSyscall) {
-	if len(r.Names) == 0 {
-		*l = append(*l, fault.Configf(at+"/names", "a rule without names"))
+// at is the pointer of a field of the profile.
+func at(segments ...any) string { return fault.Pointer(pointer, segments...) }
+
+// checkListener refuses notifications that nobody gets: the system calls would
+// fail with ENOSYS.
+func checkListener(l fault.List, p *specs.LinuxSeccomp) fault.List {
+	if p.ListenerPath != "" {
+		return l
 	}
-	if !knownAction(r.Action) {
-		*l = append(*l, fault.Configf(at+"/action", "unknown action %q", r.Action))
+	if p.ListenerMetadata != "" {
+		l = append(l, fault.Configf(pointer+"/listenerMetadata", "metadata without a listenerPath"))
 	}
-	if r.Action == specs.ActNotify && slices.Contains(r.Names, "write") {
-		*l = append(*l, fault.Configf(at+"/action", "SCMP_ACT_NOTIFY cannot be used for the write syscall"))
-	}
-	for i, name := range r.Names {
-		if name == "" {
-			*l = append(*l, fault.Configf(fault.Pointer(at, "names", i), "an empty name"))
+	for i := range p.Syscalls {
+		if p.Syscalls[i].Action == specs.ActNotify {
+			l = append(l, fault.Configf(at("syscalls", i, "action"), "SCMP_ACT_NOTIFY without a listenerPath"))
 		}
 	}
-	checkErrno(l, at+"/errnoRet", r.Action, r.ErrnoRet)
-	for i, a := range r.Args {
-		if a.Index > 5 {
-			*l = append(*l, fault.Configf(fault.Pointer(at, "args", i, "index"), "a system call has no argument %d", a.Index))
-		}
-		if !knownOperator(a.Op) {
-			*l = append(*l, fault.Configf(fault.Pointer(at, "args", i, "op"), "unknown operator %q", a.Op))
-		}
-	}
+	return l
 }
 
-// maxErrno is MAX_ERRNO; the kernel cuts off what is above it.
-const maxErrno = 4095
+func checkRule(l fault.List, i int, r *specs.LinuxSyscall) fault.List {
+	if len(r.Names) == 0 {
+		l = append(l, fault.Configf(at("syscalls", i, "names"), "a rule without names"))
+	}
+	if !knownAction(r.Action) {
+		l = append(l, fault.Configf(at("syscalls", i, "action"), "unknown action %q", r.Action))
+	}
+	// Whoever listens would have to write the answer.
+	if r.Action == specs.ActNotify && slices.Contains(r.Names, "write") {
+		l = append(l, fault.Configf(at("syscalls", i, "action"), "SCMP_ACT_NOTIFY cannot be used for the write syscall"))
+	}
+	for n, name := range r.Names {
+		if name == "" {
+			l = append(l, fault.Configf(at("syscalls", i, "names", n), "an empty name"))
+		} else if strings.IndexByte(name, 0) >= 0 { // libseccomp would read up to it
+			l = append(l, fault.Configf(at("syscalls", i, "names", n), "the name %q has a NUL", name))
+		}
+	}
+	if text := errnoFault(r.Action, r.ErrnoRet); text != "" {
+		l = append(l, fault.Configf(at("syscalls", i, "errnoRet"), text, *r.ErrnoRet, r.Action))
+	}
+	for n := range r.Args {
+		a := &r.Args[n]
+		if a.Index > 5 {
+			l = append(l, fault.Configf(at("syscalls", i, "args", n, "index"), "a system call has no argument %d", a.Index))
+		}
+		if !knownOperator(a.Op) {
+			l = append(l, fault.Configf(at("syscalls", i, "args", n, "op"), "unknown operator %q", a.Op))
+		}
+	}
+	return l
+}
 
-func checkErrno(l *fault.List, at string, action specs.LinuxSeccompAction, errno *uint) {
-	if errno == nil {
-		return
+// The kernel cuts an errno off at MAX_ERRNO, where libseccomp already refuses it;
+// a tracer gets all of 16 bits.
+const (
+	maxErrno   = 4094
+	maxMessage = 0xffff
+)
+
+// errnoFault is what is wrong with an errno, as a format for it and its action.
+func errnoFault(action specs.LinuxSeccompAction, errno *uint) string {
+	switch {
+	case errno == nil:
+		return ""
+	case action != specs.ActErrno && action != specs.ActTrace:
+		return "the errno %d with the action %s, which returns none"
+	case action == specs.ActErrno && *errno > maxErrno, *errno > maxMessage:
+		return "%d is no errno for %s"
 	}
-	if action != specs.ActErrno && action != specs.ActTrace {
-		*l = append(*l, fault.Configf(at, "an errno with the action %s, which returns none", action))
-	} else if *errno > maxErrno {
-		*l = append(*l, fault.Configf(at, "%d is no errno", *errno))
-	}
+	return ""
 }
 
 func knownAction(a specs.LinuxSeccompAction) bool {
@@ -94,12 +131,13 @@ func knownOperator(o specs.LinuxSeccompOperator) bool {
 	return false
 }
 
-// knownArch are those that libseccomp 2.5 has.
+// knownArch are those of the spec. What libseccomp or the machine does not have
+// is refused by the compiler.
 func knownArch(a specs.Arch) bool {
 	switch a {
 	case specs.ArchX86, specs.ArchX86_64, specs.ArchX32, specs.ArchARM, specs.ArchAARCH64, specs.ArchMIPS, specs.ArchMIPS64, specs.ArchMIPS64N32,
 		specs.ArchMIPSEL, specs.ArchMIPSEL64, specs.ArchMIPSEL64N32, specs.ArchPPC, specs.ArchPPC64, specs.ArchPPC64LE, specs.ArchS390, specs.ArchS390X,
-		specs.ArchRISCV64, specs.ArchPARISC, specs.ArchPARISC64:
+		specs.ArchRISCV64, specs.ArchPARISC, specs.ArchPARISC64, specs.ArchLOONGARCH64, specs.ArchM68K, specs.ArchSH, specs.ArchSHEB:
 		return true
 	}
 	return false
