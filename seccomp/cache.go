@@ -10,8 +10,6 @@ import (
 	"runtime"
 	"strconv"
 
-	"brig/libcontainer/fault"
-
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -22,31 +20,30 @@ type Cache struct {
 }
 
 // cacheMagic is at the beginning of every file of the cache, with its version.
-const cacheMagic = "BRIGSEC1"
+const cacheMagic = "BRIGSEC2"
 
-// A file is the magic, flags, listener, the program, and a SHA-256 of all that.
-const cacheHeader = len(cacheMagic) + 8 + 8
+// A file is the magic, flags, listener, the program, and a SHA-256 of all that and
+// of the key, so that no entry can pass for another.
+const (
+	cacheHeader  = len(cacheMagic) + 8 + 8
+	cacheTrailer = sha256.Size
+)
 
 // key names the filter of a profile: a hash of all that goes into it. The fields
 // are written one by one with their lengths, which in a fresh process takes a
 // tenth of the time of encoding/json.
 func (c Cache) key(p *specs.LinuxSeccomp) string {
-	size := 256
-	for i := range p.Syscalls {
-		size += 64 + 24*len(p.Syscalls[i].Names)
-	}
-	b := make([]byte, 0, size) // not a constant: on the stack it would make that grow
+	b := make([]byte, 0, 16384)
 	b = appendText(b, cacheMagic+compilerID+runtime.GOARCH)
 	b = appendText(b, string(p.DefaultAction))
 	b = appendErrno(b, p.DefaultErrnoRet)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(p.Architectures)))
+	b = binary.AppendUvarint(b, uint64(len(p.Architectures)))
 	for _, a := range p.Architectures {
 		b = appendText(b, string(a))
 	}
-	if p.Flags != nil {
-		b = append(b, 1)
-	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(p.Flags)))
+	// No list of flags is another thing than an empty one.
+	b = strconv.AppendBool(b, p.Flags == nil)
+	b = binary.AppendUvarint(b, uint64(len(p.Flags)))
 	for _, f := range p.Flags {
 		b = appendText(b, string(f))
 	}
@@ -59,36 +56,39 @@ func (c Cache) key(p *specs.LinuxSeccomp) string {
 
 func appendRule(b []byte, r *specs.LinuxSyscall) []byte {
 	b = appendErrno(appendText(b, string(r.Action)), r.ErrnoRet)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(r.Names)))
+	b = binary.AppendUvarint(b, uint64(len(r.Names)))
 	for _, n := range r.Names {
 		b = appendText(b, n)
 	}
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(r.Args)))
+	b = binary.AppendUvarint(b, uint64(len(r.Args)))
 	for _, a := range r.Args {
-		b = binary.LittleEndian.AppendUint64(b, uint64(a.Index))
-		b = binary.LittleEndian.AppendUint64(b, a.Value)
-		b = binary.LittleEndian.AppendUint64(b, a.ValueTwo)
+		b = binary.AppendUvarint(b, uint64(a.Index))
+		b = binary.AppendUvarint(b, a.Value)
+		b = binary.AppendUvarint(b, a.ValueTwo)
 		b = appendText(b, string(a.Op))
 	}
 	return b
 }
 
 func appendText(b []byte, s string) []byte {
-	return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 func appendErrno(b []byte, errno *uint) []byte {
 	if errno == nil {
 		return append(b, 0)
 	}
-	return binary.LittleEndian.AppendUint64(append(b, 1), uint64(*errno))
+	return binary.AppendUvarint(append(b, 1), uint64(*errno))
 }
+
+// errCache is any reason not to take a filter out of the cache.
+var errCache = errors.New("not in the cache")
 
 // read returns a filter of the cache. Whatever is wrong with a file, the filter is
 // compiled anew.
 func (c Cache) read(key string) (*Filter, error) {
 	if c.Dir == "" {
-		return nil, errNoCache
+		return nil, errCache
 	}
 	fd, err := unix.Open(c.Dir+"/"+key, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -99,40 +99,47 @@ func (c Cache) read(key string) (*Filter, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
 	}
-	if st.Mode != unix.S_IFREG|0o600 || int(st.Uid) != os.Geteuid() || st.Size < int64(cacheHeader+sha256.Size) || st.Size > maxProgram+int64(cacheHeader+sha256.Size) {
-		return nil, unix.EBADMSG
+	if st.Mode != unix.S_IFREG|0o600 || int(st.Uid) != os.Geteuid() || st.Size > int64(cacheHeader+maxProgram+cacheTrailer) {
+		return nil, errCache
 	}
 	raw := make([]byte, st.Size)
 	if n, err := unix.Read(fd, raw); err != nil || n != len(raw) {
-		return nil, unix.EBADMSG
+		return nil, errCache
 	}
-	return decode(raw)
+	return decode(key, raw)
 }
 
-func decode(raw []byte) (*Filter, error) {
-	if len(raw) < cacheHeader+sha256.Size {
-		return nil, unix.EBADMSG
+func decode(key string, raw []byte) (*Filter, error) {
+	size := len(raw) - cacheHeader - cacheTrailer
+	if size <= 0 || size > maxProgram || size%insnSize != 0 || string(raw[:len(cacheMagic)]) != cacheMagic {
+		return nil, errCache
 	}
-	body, sum := raw[:len(raw)-sha256.Size], raw[len(raw)-sha256.Size:]
-	want := sha256.Sum256(body)
-	if !bytes.Equal(sum, want[:]) || string(body[:len(cacheMagic)]) != cacheMagic || (len(body)-cacheHeader)%insnSize != 0 {
-		return nil, unix.EBADMSG
+	body, sum := raw[:len(raw)-cacheTrailer], raw[len(raw)-cacheTrailer:]
+	if want := checksum(key, body); !bytes.Equal(sum, want[:]) {
+		return nil, errCache
 	}
 	flags := binary.LittleEndian.Uint64(body[len(cacheMagic):])
 	listener := binary.LittleEndian.Uint64(body[len(cacheMagic)+8:])
 	return &Filter{Program: body[cacheHeader:], Flags: flags, Listener: listener != 0}, nil
 }
 
-func encode(f *Filter) []byte {
-	raw := append(make([]byte, 0, cacheHeader+len(f.Program)+sha256.Size), cacheMagic...)
+func encode(key string, f *Filter) []byte {
+	raw := append(make([]byte, 0, cacheHeader+len(f.Program)+cacheTrailer), cacheMagic...)
 	raw = binary.LittleEndian.AppendUint64(raw, f.Flags)
 	listener := uint64(0)
 	if f.Listener {
 		listener = 1
 	}
 	raw = append(binary.LittleEndian.AppendUint64(raw, listener), f.Program...)
-	sum := sha256.Sum256(raw)
+	sum := checksum(key, raw)
 	return append(raw, sum[:]...)
+}
+
+func checksum(key string, body []byte) [sha256.Size]byte {
+	h := sha256.New()
+	h.Write([]byte(key))
+	h.Write(body)
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // write puts a filter into the cache, whole or not at all.
@@ -141,25 +148,58 @@ func (c Cache) write(key string, f *Filter) error {
 		return nil
 	}
 	if err := unix.Mkdir(c.Dir, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fault.Hostf(pointer, err, "create the cache of filters %s", c.Dir)
+		return err
+	}
+	if err := c.makeRoom(); err != nil {
+		return err
 	}
 	temp := c.Dir + "/." + key + "." + strconv.Itoa(os.Getpid())
 	fd, err := unix.Open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return fault.Hostf(pointer, err, "write to the cache of filters %s", c.Dir)
+		return err
 	}
-	raw := encode(f)
-	n, err := unix.Write(fd, raw)
+	// The umask may have taken away what read asks for.
+	err = unix.Fchmod(fd, 0o600)
+	if err == nil {
+		err = writeAll(fd, encode(key, f))
+	}
 	unix.Close(fd)
-	if err == nil && n < len(raw) {
-		err = unix.ENOSPC
-	}
 	if err == nil {
 		err = unix.Rename(temp, c.Dir+"/"+key)
 	}
 	if err != nil {
 		unix.Unlink(temp)
-		return fault.Hostf(pointer, err, "write to the cache of filters %s", c.Dir)
+	}
+	return err
+}
+
+func writeAll(fd int, raw []byte) error {
+	n, err := unix.Write(fd, raw)
+	if err == nil && n < len(raw) {
+		return unix.ENOSPC
+	}
+	return err
+}
+
+// maxEntries bounds the cache. A host with more profiles than that at a time
+// compiles some anew.
+const maxEntries = 128
+
+// makeRoom empties a full cache, and what writers that were killed have left in it.
+func (c Cache) makeRoom() error {
+	dir, err := os.Open(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil || len(names) < maxEntries {
+		return err
+	}
+	for _, name := range names {
+		if err := unix.Unlink(c.Dir + "/" + name); err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ const maxResult = 1 << 20
 // the caller's environment, from a sealed memfd, before any namespace is entered.
 func runCompiler(profile *specs.LinuxSeccomp) (*result, error) {
 	program, err := compilerFile()
+	if errors.Is(err, unix.EACCES) {
+		return nil, fault.Hostf(pointer, err, "unpack the compiler of seccomp profiles").WithHint("is the sysctl vm.memfd_noexec 2?")
+	}
 	if err != nil {
 		return nil, fault.Hostf(pointer, err, "unpack the compiler of seccomp profiles")
 	}

@@ -1,8 +1,6 @@
 package seccomp
 
 import (
-	"errors"
-
 	"brig/libcontainer/fault"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -25,7 +23,7 @@ const maxProgram = 4096 * insnSize
 // Load compiles a profile, or finds it in the cache. A profile without default
 // action and rules is none, as under runc: nil without an error.
 func (c Cache) Load(profile *specs.LinuxSeccomp) (*Filter, error) {
-	if profile.DefaultAction == "" && len(profile.Syscalls) == 0 {
+	if profile == nil || profile.DefaultAction == "" && len(profile.Syscalls) == 0 {
 		return nil, nil
 	}
 	if faults := Validate(profile); len(faults) > 0 {
@@ -39,7 +37,9 @@ func (c Cache) Load(profile *specs.LinuxSeccomp) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f, c.write(key, f)
+	// Without room for the cache the container starts all the same, only later.
+	_ = c.write(key, f)
+	return f, nil
 }
 
 // compile runs libseccomp and puts the stub in front of its filter.
@@ -48,11 +48,7 @@ func compile(profile *specs.LinuxSeccomp) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	front, err := stub(profile, result.Unknown)
-	if err != nil {
-		return nil, err
-	}
-	f := &Filter{Program: append(front, result.Program...)}
+	f := &Filter{Program: append(stub(profile, result.Unknown), result.Program...)}
 	if len(f.Program) > maxProgram {
 		return nil, fault.Configf(pointer, "the filter has %d instructions, more than the kernel's 4096", len(f.Program)/insnSize).
 			WithHint("fewer conditions on arguments make it shorter")
@@ -63,33 +59,35 @@ func compile(profile *specs.LinuxSeccomp) (*Filter, error) {
 
 // flagsOf turns the flags into those of seccomp(2). Without a list speculation is
 // allowed, as runc and crun do it: the mitigation costs much and helps little since
-// 5.16. TSYNC means nothing in a process with one thread.
+// 5.16. TSYNC means nothing in a process with one thread. The kernel takes
+// WAIT_KILLABLE_RECV only together with a listener; without one it means nothing.
 func flagsOf(profile *specs.LinuxSeccomp) (flags uint64, listener bool) {
 	if profile.Flags == nil {
 		flags = unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW
 	}
 	for _, f := range profile.Flags {
-		bit, _ := flagBit(string(f))
+		bit, _ := flagBit(f)
 		flags |= bit
 	}
 	for i := range profile.Syscalls {
 		listener = listener || profile.Syscalls[i].Action == specs.ActNotify
 	}
+	if !listener {
+		flags &^= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+	}
 	return flags, listener
 }
 
-func flagBit(name string) (uint64, bool) {
-	switch name {
+func flagBit(flag specs.LinuxSeccompFlag) (uint64, bool) {
+	switch flag {
 	case "SECCOMP_FILTER_FLAG_TSYNC":
 		return 0, true
-	case "SECCOMP_FILTER_FLAG_LOG":
+	case specs.LinuxSeccompFlagLog:
 		return unix.SECCOMP_FILTER_FLAG_LOG, true
-	case "SECCOMP_FILTER_FLAG_SPEC_ALLOW":
+	case specs.LinuxSeccompFlagSpecAllow:
 		return unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, true
-	case "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV":
+	case specs.LinuxSeccompFlagWaitKillableRecv:
 		return unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, true
 	}
 	return 0, false
 }
-
-var errNoCache = errors.New("no cache")

@@ -2,8 +2,7 @@ package seccomp
 
 import "sort"
 
-// Names of system calls for which the tables have the header's, and profiles use
-// libseccomp's.
+// tableOf is the table of an architecture (a GOARCH), sorted by name.
 func tableOf(arch string) []entry {
 	switch arch {
 	case "amd64":

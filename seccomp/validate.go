@@ -22,8 +22,8 @@ func Validate(p *specs.LinuxSeccomp) fault.List {
 	if p.DefaultAction == specs.ActNotify {
 		l = append(l, fault.Configf(pointer+"/defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action"))
 	}
-	if text := errnoFault(p.DefaultAction, p.DefaultErrnoRet); text != "" {
-		l = append(l, fault.Configf(pointer+"/defaultErrnoRet", text, *p.DefaultErrnoRet, p.DefaultAction))
+	if !validErrno(p.DefaultAction, p.DefaultErrnoRet) {
+		l = append(l, errnoFault(pointer+"/defaultErrnoRet", p.DefaultAction, *p.DefaultErrnoRet))
 	}
 	for i, a := range p.Architectures {
 		if !knownArch(a) {
@@ -80,8 +80,8 @@ func checkRule(l fault.List, i int, r *specs.LinuxSyscall) fault.List {
 			l = append(l, fault.Configf(at("syscalls", i, "names", n), "the name %q has a NUL", name))
 		}
 	}
-	if text := errnoFault(r.Action, r.ErrnoRet); text != "" {
-		l = append(l, fault.Configf(at("syscalls", i, "errnoRet"), text, *r.ErrnoRet, r.Action))
+	if !validErrno(r.Action, r.ErrnoRet) {
+		l = append(l, errnoFault(at("syscalls", i, "errnoRet"), r.Action, *r.ErrnoRet))
 	}
 	for n := range r.Args {
 		a := &r.Args[n]
@@ -102,17 +102,23 @@ const (
 	maxMessage = 0xffff
 )
 
-// errnoFault is what is wrong with an errno, as a format for it and its action.
-func errnoFault(action specs.LinuxSeccompAction, errno *uint) string {
+func validErrno(action specs.LinuxSeccompAction, errno *uint) bool {
 	switch {
 	case errno == nil:
-		return ""
-	case action != specs.ActErrno && action != specs.ActTrace:
-		return "the errno %d with the action %s, which returns none"
-	case action == specs.ActErrno && *errno > maxErrno, *errno > maxMessage:
-		return "%d is no errno for %s"
+		return true
+	case action == specs.ActErrno:
+		return *errno <= maxErrno
+	case action == specs.ActTrace:
+		return *errno <= maxMessage
 	}
-	return ""
+	return false
+}
+
+func errnoFault(pointer string, action specs.LinuxSeccompAction, errno uint) *fault.Error {
+	if action != specs.ActErrno && action != specs.ActTrace {
+		return fault.Configf(pointer, "an errno with the action %s, which returns none", action)
+	}
+	return fault.Configf(pointer, "%d is no errno", errno)
 }
 
 func knownAction(a specs.LinuxSeccompAction) bool {

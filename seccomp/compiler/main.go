@@ -44,6 +44,11 @@ func failed(pointer string, err error) *Result {
 }
 
 func compile(p *specs.LinuxSeccomp) *Result {
+	// What libseccomp asks the running kernel would make the filter differ from host
+	// to host. All of this level is older than the oldest kernel that brig runs on.
+	if err := libseccomp.SetAPI(apiLevel); err != nil {
+		return failed("", err)
+	}
 	byDefault, err := action(p.DefaultAction, p.DefaultErrnoRet)
 	if err != nil {
 		return failed("/defaultAction", err)
@@ -66,14 +71,18 @@ func compile(p *specs.LinuxSeccomp) *Result {
 	if err := f.SetNoNewPrivsBit(false); err != nil {
 		return failed("", err)
 	}
-	if len(p.Syscalls) > linearRules {
-		// A binary tree of comparisons, where libseccomp has it (2.5).
-		_ = f.SetOptimize(2)
-	}
 	result := &Result{}
+	added := 0
 	for i := range p.Syscalls {
-		if fault := addRule(f, byDefault, i, &p.Syscalls[i], result); fault != nil {
+		n, fault := addRule(f, byDefault, i, &p.Syscalls[i], result)
+		if fault != nil {
 			return fault
+		}
+		added += n
+	}
+	if added > linearRules {
+		if err := f.SetOptimize(binaryTree); err != nil {
+			return failed("", err)
 		}
 	}
 	if result.Program, err = export(f); err != nil {
@@ -98,20 +107,23 @@ func export(f *libseccomp.ScmpFilter) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// linearRules is up to where a list is as fast as a tree.
-const linearRules = 32
+const (
+	apiLevel    = 6  // user notification, of Linux 5.7 and libseccomp 2.5
+	linearRules = 32 // up to here a list of comparisons is as fast as a tree
+	binaryTree  = 2  // SCMP_FLTATR_CTL_OPTIMIZE
+)
 
-// addRule adds a rule for all its names. One whose action is the default's says
-// nothing new, and libseccomp refuses it.
-func addRule(f *libseccomp.ScmpFilter, byDefault libseccomp.ScmpAction, i int, r *specs.LinuxSyscall, result *Result) *Result {
+// addRule adds a rule for all its names, and returns how many of them. A rule whose
+// action is the default's says nothing new, and libseccomp refuses it.
+func addRule(f *libseccomp.ScmpFilter, byDefault libseccomp.ScmpAction, i int, r *specs.LinuxSyscall, result *Result) (added int, fault *Result) {
 	at := fmt.Sprintf("/syscalls/%d", i)
 	do, err := action(r.Action, r.ErrnoRet)
 	if err != nil {
-		return failed(at+"/action", err)
+		return 0, failed(at+"/action", err)
 	}
 	conditions, err := conditionsOf(r.Args)
 	if err != nil {
-		return failed(at+"/args", err)
+		return 0, failed(at+"/args", err)
 	}
 	for _, name := range r.Names {
 		call, err := libseccomp.GetSyscallFromName(name)
@@ -131,10 +143,11 @@ func addRule(f *libseccomp.ScmpFilter, byDefault libseccomp.ScmpAction, i int, r
 			}
 		}
 		if err != nil {
-			return failed(at, fmt.Errorf("%s: %w", name, err))
+			return 0, failed(at, fmt.Errorf("%s: %w", name, err))
 		}
+		added++
 	}
-	return nil
+	return added, nil
 }
 
 // conditionsOf gives the lists of conditions that have to hold together. libseccomp
@@ -261,6 +274,14 @@ func architecture(a specs.Arch) (libseccomp.ScmpArch, error) {
 		return libseccomp.ArchPARISC, nil
 	case specs.ArchPARISC64:
 		return libseccomp.ArchPARISC64, nil
+	case specs.ArchLOONGARCH64:
+		return libseccomp.ArchLOONGARCH64, nil
+	case specs.ArchM68K:
+		return libseccomp.ArchM68K, nil
+	case specs.ArchSH:
+		return libseccomp.ArchSH, nil
+	case specs.ArchSHEB:
+		return libseccomp.ArchSHEB, nil
 	}
 	return libseccomp.ArchInvalid, fmt.Errorf("unknown architecture %q", a)
 }
