@@ -40,6 +40,7 @@ type made struct {
 	stage   *nsenter.Stage
 	program *nsenter.Program
 	pidfd   int
+	pidFile string
 }
 
 // Create makes a container that waits for Start. When it returns an error,
@@ -50,8 +51,9 @@ func (r *Runtime) Create(o *CreateOptions) error {
 		return err
 	}
 	defer m.close()
-	if err := m.commit(o); err != nil {
-		return errors.Join(err, m.undo())
+	m.rec.Tail = tailOf(m.program)
+	if err := m.commit(); err != nil {
+		return m.failed(err)
 	}
 	return nil
 }
@@ -67,12 +69,12 @@ func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &made{program: program, pidfd: -1}
+	m := &made{program: program, pidfd: -1, pidFile: o.PidFile}
 	if m.dir, err = r.claim(o.ID); err != nil {
 		return nil, err
 	}
 	if err := r.build(m, o, in, writes); err != nil {
-		return nil, errors.Join(err, m.undo())
+		return nil, m.failed(err)
 	}
 	return m, nil
 }
@@ -187,9 +189,9 @@ func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
 	if err := m.mapIDs(proc, in, msg.Pid); err != nil || !in.Run {
 		return err
 	}
-	// Nobody can start this one by its socket, so there is no state in which the
-	// record would be too early: it is written while the stage works.
-	return m.dir.save(m.rec)
+	// There is no start to wait for: all that the payload has to find is written
+	// while the stage works, and the word to go on lies ready for it.
+	return m.commit()
 }
 
 func newRecord(in *plan.Input, init identity) *record {
@@ -201,15 +203,23 @@ func newRecord(in *plan.Input, init identity) *record {
 
 // commit writes the state and the pid file, and tells the stage that somebody
 // knows of it now.
-func (m *made) commit(o *CreateOptions) error {
-	m.rec.Tail = tailOf(m.program)
+func (m *made) commit() error {
 	if err := m.dir.save(m.rec); err != nil {
 		return err
 	}
-	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
+	if err := writePidFile(m.pidFile, m.rec.Pid); err != nil {
 		return err
 	}
 	return m.release(-1)
+}
+
+// failed removes a container whose start failed, with its pid file: nobody shall
+// take the number for that of a payload.
+func (m *made) failed(err error) error {
+	if m.pidFile != "" && m.rec != nil {
+		unix.Unlink(m.pidFile)
+	}
+	return errors.Join(err, m.undo())
 }
 
 // release tells the stage to go on, with an fd beside the word if fd is not

@@ -90,16 +90,17 @@ func (j *injection) start(t *testing.T, p *nsenter.Program, in *plan.Input, l *l
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &made{program: p, pidfd: -1, dir: d}
+	m := &made{program: p, pidfd: -1, dir: d, pidFile: j.options.PidFile}
 	if err := j.build(m, j.options, in, l); err != nil {
-		return errors.Join(err, m.undo())
+		return m.failed(err)
 	}
 	if j.run {
 		err := m.exec(&RunOptions{CreateOptions: *j.options})
-		return errors.Join(err, m.undo())
+		return m.failed(err)
 	}
-	if err := m.commit(j.options); err != nil {
-		return errors.Join(err, m.undo())
+	m.rec.Tail = tailOf(p)
+	if err := m.commit(); err != nil {
+		return m.failed(err)
 	}
 	m.close()
 	return errors.Join(j.Start(j.options.ID), j.Delete(j.options.ID, true))

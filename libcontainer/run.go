@@ -42,7 +42,7 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		return 1, err
 	}
 	if err := m.exec(o); err != nil {
-		return 1, errors.Join(err, m.undo())
+		return 1, m.failed(err)
 	}
 	if o.Detach {
 		m.close()
@@ -71,15 +71,8 @@ func (m *made) finish() error {
 	return m.undo()
 }
 
-// exec sends the word to go on, and waits until the payload runs: from then on the
-// container is running.
+// exec waits until the payload runs: from then on the container is running.
 func (m *made) exec(o *RunOptions) error {
-	if err := writePidFile(o.PidFile, m.rec.Pid); err != nil {
-		return err
-	}
-	if err := m.release(-1); err != nil {
-		return err
-	}
 	receive := m.stage.Receive
 	if o.Timings != nil {
 		receive = m.stage.ReceiveTimes

@@ -104,11 +104,14 @@ func (d *directory) status(rec *record) (string, error) {
 		return Paused, nil
 	}
 	// The socket stays behind when a start is killed; the name of the process
-	// tells, because execve changes it.
-	if p.comm == stageName && unix.Faccessat(d.fd, startSocket, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) == nil {
-		return Created, nil
+	// tells, because execve changes it. Of a run there is none.
+	if p.comm != stageName {
+		return Running, nil
 	}
-	return Running, nil
+	if unix.Faccessat(d.fd, startSocket, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return Creating, nil
+	}
+	return Created, nil
 }
 
 func frozen(path string) bool {
