@@ -177,7 +177,7 @@ func TestMountRefused(t *testing.T) {
 
 func TestBindPropagation(t *testing.T) {
 	for word, want := range map[string]string{
-		"private": "rw,relatime", "slave": "rw,relatime master", "shared": "rw,relatime shared", "unbindable": "rw,relatime unbindable",
+		"private": "rw,relatime", "slave": "rw,relatime master", "shared": "rw,relatime shared master", "unbindable": "rw,relatime unbindable",
 	} {
 		t.Run(word, func(t *testing.T) {
 			t.Parallel()
@@ -189,6 +189,19 @@ func TestBindPropagation(t *testing.T) {
 			equal(t, b.run(options+"options /data; options /all; options /all/sub"), want+"\n"+want+"\n"+want)
 		})
 	}
+	t.Run("shared, with a shared root", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, `{"linux":{"rootfsPropagation":"shared"}}`)
+		b.mount("/data", "bind", b.submount(), "rbind", "rshared")
+		equal(t, b.run(options+"options /data; options /data/sub"), "rw,relatime shared\nrw,relatime shared")
+	})
+	t.Run("shared, with a shared root, in a user namespace", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, withUserNamespace, `{"linux":{"rootfsPropagation":"shared"}}`)
+		mkdir(t, b.rootfs+"/data", 0o755)
+		b.mount("/data", "bind", b.submount(), "rbind", "rshared")
+		equal(t, b.run(options+"options /data; options /data/sub"), "rw,relatime shared master\nrw,relatime shared master")
+	})
 	t.Run("a mount of the host arrives", func(t *testing.T) {
 		t.Parallel()
 		b := newBox(t)
