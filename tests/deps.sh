@@ -29,6 +29,7 @@ for task; do
 		need gcc gcc
 		need libc6-dev /usr/include/unistd.h
 		need libseccomp-dev /usr/include/seccomp.h
+		need pkg-config pkg-config
 		;;
 	demo)
 		static_busybox || missing="$missing busybox-static"
