@@ -70,6 +70,8 @@ func hint(step Step, sys Sys, errno syscall.Errno) string {
 		return "a directory cannot be mounted on a file, nor a file on a directory"
 	case sys == MountSetattr && errno == syscall.EINVAL && strings.HasPrefix(step.Name, "map the ids"):
 		return "does the file system support id-mapped mounts? tmpfs does since Linux 6.3, NFS and FUSE mostly not"
+	case sys == Clone3 && errno == syscall.EPERM:
+		return "does this host forbid user namespaces, or does brig run in a chroot, in which the kernel makes none?"
 	case sys == Clone3 && errno == syscall.EAGAIN:
 		return "pids.max of the cgroup, RLIMIT_NPROC or the number of namespaces is reached"
 	case sys == Clone3 && errno == syscall.ENOSPC:
