@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // hostMounts are the mounts of the host that this box can have to do with: all
@@ -88,4 +89,22 @@ func (b *box) leftProcesses() (left []string) {
 		}
 	}
 	return left
+}
+
+// TestLeftIsSeen makes sure that the look at the host finds what it looks for.
+func TestLeftIsSeen(t *testing.T) {
+	b := sleeper(t)
+	b.create()
+	was := b.mounts
+	b.hostMount("seen", b.source(), "tmpfs", 0)
+	now := b.mounts
+	b.mounts = was
+	left := strings.Join(b.left(), "\n")
+	b.mounts = now
+	for _, want := range []string{"cgroup ", "process ", "/memfd:brig", "state of " + b.id, "new mount "} {
+		if !strings.Contains(left, want) {
+			t.Errorf("%q is not in\n%s", want, left)
+		}
+	}
+	b.ok("delete", b.id)
 }
