@@ -38,6 +38,7 @@ for task; do
 		static_busybox || missing="$missing busybox-static"
 		need strace strace
 		need uidmap newuidmap
+		need procps kill
 		need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 		need libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/unistd.h
 		need qemu-user-static qemu-aarch64-static

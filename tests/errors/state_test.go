@@ -121,24 +121,6 @@ func TestPidFile(t *testing.T) {
 	})
 }
 
-// TestFailedUndo: when what was made cannot be removed, the same line says both.
-func TestFailedUndo(t *testing.T) {
-	needRoot(t)
-	w := newWorld(t)
-	r := &row{patch: `{"process": {"args": ["/bin/text"]}}`}
-	w.config(t, r)
-	program("text")(t, w)
-	before := look(t)
-	out := w.run(t, "run", "--bundle", w.bundle, "--pid-file", w.state+"/"+w.id+"/mine", w.id)
-	text := lastLine(t, out.stderr)
-	checkText(t, text, want{pointer: "/process/args/0", op: `; remove the state directory of "errors": ENOTEMPTY: `, errno: "ENOEXEC"})
-	w.checkLog(t, text)
-	checkLeft(t, before)
-	if got := w.containers(t); !slices.Equal(got, []string{w.id}) {
-		t.Errorf("what could not be removed is not known any more: %q", got)
-	}
-}
-
 // existing makes a container with a payload that waits, and takes it through verbs.
 func existing(verbs ...string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
