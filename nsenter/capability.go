@@ -1,7 +1,6 @@
 package nsenter
 
 import (
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -51,12 +50,12 @@ var capNames = [...]string{
 	unix.CAP_CHECKPOINT_RESTORE: "CAP_CHECKPOINT_RESTORE",
 }
 
-// capName prints one capability.
+// capName prints one capability, those that have no name in hex.
 func capName(n uint64) string {
 	if n < uint64(len(capNames)) {
 		return capNames[n]
 	}
-	return strconv.FormatUint(n, 10)
+	return hex(n)
 }
 
 // capSet prints a set of capabilities.

@@ -19,10 +19,10 @@ var openFlags = [...]flag{
 	{unix.O_CREAT, "O_CREAT"},
 	{unix.O_EXCL, "O_EXCL"},
 	{unix.O_NONBLOCK, "O_NONBLOCK"},
-	{unix.O_DIRECTORY, "O_DIRECTORY"},
 	{unix.O_NOFOLLOW, "O_NOFOLLOW"},
 	{unix.O_CLOEXEC, "O_CLOEXEC"},
 	{unix.O_PATH, "O_PATH"},
+	{unix.O_DIRECTORY, "O_DIRECTORY"},
 }
 
 var resolveFlags = [...]flag{
@@ -141,8 +141,10 @@ func bits(v uint64, names []flag, zero string) string {
 	return strings.Join(parts, "|")
 }
 
-// attrs prints MOUNT_ATTR_* flags; the access time mode is a field of its own.
+// attrs prints MOUNT_ATTR_* flags; the access time mode is a field of its own,
+// between the flags below and above it.
 func attrs(v uint64) string {
+	const below = unix.MOUNT_ATTR_NOATIME - 1
 	atime := ""
 	switch v & unix.MOUNT_ATTR__ATIME {
 	case unix.MOUNT_ATTR__ATIME:
@@ -152,14 +154,16 @@ func attrs(v uint64) string {
 	case unix.MOUNT_ATTR_STRICTATIME:
 		atime = "MOUNT_ATTR_STRICTATIME"
 	}
-	rest := bits(v&^unix.MOUNT_ATTR__ATIME, mountAttrs[:], "")
-	switch {
-	case atime == "" && rest == "":
-		return "0"
-	case atime == "":
-		return rest
-	case rest == "":
-		return atime
+	var parts []string
+	for _, part := range [...]string{
+		bits(v&below, mountAttrs[:], ""), atime, bits(v&^below&^unix.MOUNT_ATTR__ATIME, mountAttrs[:], ""),
+	} {
+		if part != "" {
+			parts = append(parts, part)
+		}
 	}
-	return rest + "|" + atime
+	if len(parts) == 0 {
+		return "0"
+	}
+	return strings.Join(parts, "|")
 }

@@ -116,9 +116,9 @@ func formatFlags(letter byte, v uint64) (string, bool) {
 	case 'l':
 		return bits(v, seccompFlags[:], "0"), true
 	case 'x':
-		return fmt.Sprintf("%#x", v), true
+		return hex(v), true
 	case 'd':
-		return fmt.Sprintf("makedev(%#x, %#x)", unix.Major(v), unix.Minor(v)), true
+		return "makedev(" + hex(uint64(unix.Major(v))) + ", " + hex(uint64(unix.Minor(v))) + ")", true
 	}
 	return formatEnum(letter, v)
 }
@@ -160,6 +160,14 @@ func formatEnum(letter byte, v uint64) (string, bool) {
 		return bits(v, []flag{{unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"}, {unix.MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC"}}, "0"), true
 	}
 	return "", false
+}
+
+// hex prints a number as C does with %#x: without 0x before a zero.
+func hex(v uint64) string {
+	if v == 0 {
+		return "0"
+	}
+	return "0x" + strconv.FormatUint(v, 16)
 }
 
 func prctlName(v uint64) string {

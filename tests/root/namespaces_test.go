@@ -111,6 +111,7 @@ func holder(t *testing.T, flags ...string) string {
 }
 
 func TestJoinNamespaces(t *testing.T) {
+	needRoot(t)
 	for i, ns := range namespaces {
 		if ns[0] == "mount" || ns[0] == "user" {
 			continue // below

@@ -211,7 +211,7 @@ func TestWalk(t *testing.T) {
 	for _, text := range lines {
 		plan = append(plan, parseInstruction(t, text))
 	}
-	open := `openat2(AT_FDCWD, "a, (b", {flags=O_PATH|O_RDONLY, resolve=0}, 24) = `
+	open := `openat2(AT_FDCWD, "a, (b", {flags=O_RDONLY|O_PATH, resolve=0}, 24) = `
 	exec := "\n" + `execve("/a", ["a"], [])  = 0`
 	for trace, want := range map[string]bool{
 		open + "7\nclose(7) = 0" + exec:                                                     true,
