@@ -29,7 +29,8 @@ type CreateOptions struct {
 	PreserveFDs  int
 	Stdio        [3]int
 
-	spawned func() // called while the stage works and brig would only wait
+	spawned func()           // called while the stage works and brig would only wait
+	host    func(*plan.Host) // for tests: changes the facts about this host
 }
 
 // made is a container that is made, and what its maker still holds of it.
@@ -65,6 +66,9 @@ func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, error) {
 		return nil, err
 	}
 	in.Run, in.Timings = run, timings
+	if o.host != nil {
+		o.host(&in.Host)
+	}
 	program, err := plan.Create(in)
 	if err != nil {
 		return nil, err

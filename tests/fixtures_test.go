@@ -136,6 +136,8 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 	switch key {
 	case "rootless":
 		in.Host.Rootless = true
+	case "clone-detached":
+		in.Host.CloneDetached = true
 	case "setgroups-denied":
 		in.Host.SetgroupsDenied = true
 	case "run":

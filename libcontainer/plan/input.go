@@ -36,6 +36,9 @@ type Host struct {
 	// SetgroupsDenied says that the group map was written by an ordinary user
 	// without newgidmap, so that the kernel refuses setgroups(2).
 	SetgroupsDenied bool
+	// CloneDetached says that the kernel clones a mount that is attached nowhere
+	// (6.15). Without it the cover of masked paths is attached while it is cloned.
+	CloneDetached bool
 	// HardLimits are brig's own hard resource limits, by RLIMIT_ number, for those
 	// that the config sets.
 	HardLimits map[int]uint64

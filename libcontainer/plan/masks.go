@@ -12,13 +12,16 @@ import (
 // Attributes of what covers a masked path.
 const maskAttrs = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
 
-// maskFile is the empty file in the mask's tree that covers files.
-const maskFile = "empty"
+// What covers: an empty file, and a directory that is empty too.
+const (
+	maskFile      = "file"
+	maskDirectory = "directory"
+)
 
-// maskTree makes the one tmpfs that covers all masked paths: its root covers
-// directories, an empty file in it covers files. It is the runtime's own, never
+// maskTree makes the one tmpfs that covers all masked paths: a directory in it
+// covers directories, a file covers files. It is the runtime's own, never
 // something of the container (CVE-2025-31133). Before 6.15 only an attached tree
-// can be cloned, so it lies under the root until pivot_root detaches it.
+// can be cloned, so there it lies under the root until pivot_root detaches it.
 func (c *compiler) maskTree() {
 	if len(c.spec.Linux.MaskedPaths) == 0 {
 		return
@@ -28,14 +31,17 @@ func (c *compiler) maskTree() {
 	c.step("/linux/maskedPaths", "create the tree that covers masked paths")
 	c.b.CallTo(fs, nsenter.Fsopen, c.b.Str("tmpfs"), nsenter.Imm(unix.FSOPEN_CLOEXEC))
 	c.fsString(fs, "mode", "0555")
-	c.fsString(fs, "nr_inodes", "3")
+	c.fsString(fs, "nr_inodes", "4")
 	c.fsString(fs, "nr_blocks", "1")
 	c.b.Call(nsenter.Fsconfig, nsenter.Val(fs), nsenter.Imm(unix.FSCONFIG_CMD_CREATE), nsenter.Null(), nsenter.Null(), nsenter.Imm(0))
 	c.b.CallTo(c.mask, nsenter.Fsmount, nsenter.Val(fs), nsenter.Imm(unix.FSMOUNT_CLOEXEC), nsenter.Imm(maskAttrs&^unix.MOUNT_ATTR_RDONLY))
 	c.close(fs)
+	c.b.Call(nsenter.Mkdirat, nsenter.Val(c.mask), c.b.Str(maskDirectory), nsenter.Imm(0o555))
 	c.b.Call(nsenter.Mknodat, nsenter.Val(c.mask), c.b.Str(maskFile), nsenter.Imm(unix.S_IFREG|0o444), nsenter.Imm(0))
 	c.setattr(nsenter.Val(c.mask), false, unix.MOUNT_ATTR_RDONLY, 0, 0)
-	c.attach(c.mask, nsenter.Int(unix.AT_FDCWD))
+	if !c.in.Host.CloneDetached {
+		c.attach(c.mask, nsenter.Int(unix.AT_FDCWD))
+	}
 }
 
 // maskedPaths covers each path. A path that does not exist needs no cover; that
@@ -54,7 +60,7 @@ func (c *compiler) maskedPaths() {
 		c.openat2(target, missing(gone), nsenter.Val(c.root), relative(clean), unix.O_PATH, inRoot)
 		c.fileType(target)
 		c.b.JumpUnless(c.statx+statxMode, typeMask, unix.S_IFDIR, file)
-		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(c.mask), c.b.Str(""), nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH))
+		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(c.mask), c.b.Str(maskDirectory), nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
 		c.b.Goto(attach)
 		c.b.Bind(file)
 		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(c.mask), c.b.Str(maskFile), nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))

@@ -118,7 +118,7 @@ func (c *compiler) pivot() {
 		c.enterWithoutPivot()
 	} else {
 		c.b.Call(nsenter.PivotRoot, c.b.Str("."), c.b.Str("."))
-		if c.mask != 0 {
+		if c.mask != 0 && !c.in.Host.CloneDetached {
 			// It lies on the host's root, where it was put to be cloned from.
 			c.b.Call(nsenter.Umount2, c.b.Str("."), nsenter.Imm(unix.MNT_DETACH))
 		}

@@ -113,6 +113,8 @@ var violations = [...]struct {
 	{"clone of a file of the container as a mask", "rule 4", func(b *broken) {
 		k := b.call("maskedPaths", nsenter.OpenTree, 0)
 		b.arg(k, 0, b.slot("devices", nsenter.Openat2, 0))
+		b.arg(k, 1, b.str(""))
+		b.arg(k, 2, nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH))
 		b.drop(b.call("maskedPaths", nsenter.OpenTree, 1))
 	}},
 
