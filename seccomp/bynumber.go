@@ -7,23 +7,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// byNumber decides on the system calls that libseccomp has no name for. The number
-// of the call is in the accumulator, and stays there for what it does not decide.
-func byNumber(p *specs.LinuxSeccomp, k abi, unknown []Unknown) (out fragment) {
+// byNumber decides on the system calls of these names. The number of the call is in
+// the accumulator, and stays there for what it does not decide.
+func byNumber(p *specs.LinuxSeccomp, k abi, names []string) (out fragment) {
 	base := uint32(0)
 	if k.x32 {
 		base = x32Bit
 	}
 	lowest := ^uint32(0)
-	done := make([]string, 0, len(unknown))
-	for _, u := range unknown {
-		nr, ok := SyscallNumber(k.arch, u.Name)
-		if !ok || slices.Contains(done, u.Name) {
+	for i, name := range names {
+		nr, ok := SyscallNumber(k.arch, name)
+		if !ok || slices.Contains(names[:i], name) {
 			continue
 		}
-		done = append(done, u.Name)
 		lowest = min(lowest, base+uint32(nr))
-		body := decision(p, k, u.Name, unknown)
+		body := decision(p, k, name)
 		if body.count() <= 0xff {
 			out.emit(opJeq, 0, uint8(body.count()), base+uint32(nr))
 		} else {
@@ -35,7 +33,7 @@ func byNumber(p *specs.LinuxSeccomp, k abi, unknown []Unknown) (out fragment) {
 	if len(out) == 0 {
 		return nil
 	}
-	// They are newer than nearly all that a program calls.
+	// Most are newer than nearly all that a program calls.
 	var all fragment
 	all.emit(opJge, 1, 0, lowest)
 	all.emit(opJa, 0, 0, out.count())
@@ -44,12 +42,12 @@ func byNumber(p *specs.LinuxSeccomp, k abi, unknown []Unknown) (out fragment) {
 
 // decision tries the rules for one system call as libseccomp does: one without
 // conditions before the others, and those in the order of the profile.
-func decision(p *specs.LinuxSeccomp, k abi, name string, unknown []Unknown) (out fragment) {
+func decision(p *specs.LinuxSeccomp, k abi, name string) (out fragment) {
 	byDefault := actionCode(p.DefaultAction, p.DefaultErrnoRet)
-	for _, u := range unknown {
-		r := &p.Syscalls[u.Rule]
+	for i := range p.Syscalls {
+		r := &p.Syscalls[i]
 		do := actionCode(r.Action, r.ErrnoRet)
-		if u.Name != name || do == byDefault {
+		if do == byDefault || !slices.Contains(r.Names, name) {
 			continue
 		}
 		if len(r.Args) == 0 {
@@ -112,7 +110,7 @@ func (c condition) narrow() (out fragment) {
 	switch c.Op {
 	case specs.OpMaskedEqual:
 		out.emit(opAnd, 0, 0, v)
-		out.emit(opJeq, 0, c.tail, uint32(c.ValueTwo))
+		out.emit(opJeq, 0, c.tail, uint32(c.ValueTwo)&v)
 	case specs.OpEqualTo:
 		out.emit(opJeq, 0, c.tail, v)
 	case specs.OpNotEqual:
@@ -139,7 +137,7 @@ func (c condition) wide() (out fragment) {
 	switch c.Op {
 	case specs.OpMaskedEqual:
 		out.emit(opAnd, 0, 0, v)
-		out.emit(opJeq, 0, n+c.tail, uint32(c.ValueTwo>>32))
+		out.emit(opJeq, 0, n+c.tail, uint32(c.ValueTwo>>32)&v)
 	case specs.OpEqualTo:
 		out.emit(opJeq, 0, n+c.tail, v)
 	case specs.OpNotEqual:

@@ -26,10 +26,10 @@ func compilerGz() []byte {
 
 // result is what the compiler answers.
 type result struct {
-	Program []byte    `json:"program"`
-	Unknown []Unknown `json:"unknown"`
-	Pointer string    `json:"pointer"`
-	Fault   string    `json:"fault"`
+	Program []byte   `json:"program"`
+	Unknown []string `json:"unknown"` // names that libseccomp does not have
+	Pointer string   `json:"pointer"`
+	Fault   string   `json:"fault"`
 }
 
 // maxResult bounds the answer: 4096 instructions in base64 and the unknown names.

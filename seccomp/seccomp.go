@@ -48,7 +48,7 @@ func compile(profile *specs.LinuxSeccomp) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{Program: append(stub(profile, result.Unknown), result.Program...)}
+	f := &Filter{Program: append(stub(profile, append(result.Unknown, overlaps(profile)...)), result.Program...)}
 	if len(f.Program) > maxProgram {
 		return nil, fault.Configf(pointer, "the filter has %d instructions, more than the kernel's 4096", len(f.Program)/insnSize).
 			WithHint("fewer conditions on arguments make it shorter")

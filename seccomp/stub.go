@@ -30,12 +30,6 @@ const (
 	retData = 0xffff
 )
 
-// Unknown is a system call of the profile that libseccomp has no name for.
-type Unknown struct {
-	Rule int    // index in /linux/seccomp/syscalls
-	Name string // of the system call
-}
-
 // abi is a system call table that a filter is for.
 type abi struct {
 	arch  string // of the tables in this package
@@ -92,14 +86,14 @@ func (f *fragment) emit(code uint16, jt, jf uint8, k uint32) {
 func (f fragment) count() uint32 { return uint32(len(f) / insnSize) }
 
 // stub is what stands in front of libseccomp's filter: for each table, the system
-// calls that libseccomp does not know, and ENOSYS above the highest that the
-// profile names. The others run on into the filter. It uses only instructions for
-// which the kernel sees by itself that a system call is always allowed (5.11).
-func stub(p *specs.LinuxSeccomp, unknown []Unknown) []byte {
+// calls that libseccomp does not know or gets wrong, and ENOSYS above the highest
+// that the profile names. The others run on into the filter. It has only such
+// instructions that the kernel (5.11) sees which calls are always allowed.
+func stub(p *specs.LinuxSeccomp, names []string) []byte {
 	list := abis(p)
 	bodies := make([]fragment, len(list))
 	for i, k := range list {
-		bodies[i] = append(byNumber(p, k, unknown), newer(p, k)...)
+		bodies[i] = append(byNumber(p, k, names), newer(p, k)...)
 	}
 	var out fragment
 	out.emit(opLoad, 0, 0, dataArch)
