@@ -25,6 +25,7 @@ func planCommand() *cli.Command {
 			toggle("run", "the plan of run, which does not wait for a start"),
 			toggle("as-root", "the plan of root, whoever asks"),
 			toggle("no-pivot", "the plan with --no-pivot"),
+			toggle("no-new-keyring", "the plan with --no-new-keyring"),
 		},
 		Action: showPlan,
 	}
@@ -41,7 +42,7 @@ func showPlan(c *cli.Context) error {
 	o := &libcontainer.CreateOptions{
 		ID:      id,
 		Bundle:  libcontainer.Bundle{Dir: c.String("bundle"), Config: c.String("config")},
-		NoPivot: c.Bool("no-pivot"),
+		NoPivot: c.Bool("no-pivot"), NoNewKeyring: c.Bool("no-new-keyring"),
 	}
 	p, group, err := runtime(c).Plan(o, c.Bool("run"), c.Bool("as-root"))
 	if err != nil {
