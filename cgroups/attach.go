@@ -3,6 +3,7 @@ package cgroups
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"unsafe"
 
 	"brig/libcontainer/fault"
@@ -39,14 +40,13 @@ func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
 }
 
 // AttachDevices loads a device program and attaches it to the group, beside those
-// that engines or service managers may attach.
+// that engines or service managers may attach: an access has to pass all of them.
+// RLIMIT_MEMLOCK does not matter to programs since Linux 5.11.
 func (g *Group) AttachDevices(program []byte) error {
-	fd, err := loadDevices(program, nil)
-	if errors.Is(err, unix.EPERM) {
-		// Before 5.11 programs count against RLIMIT_MEMLOCK.
-		unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
-		fd, err = loadDevices(program, nil)
+	if len(program) < insnBytes {
+		return fault.Bugf("attach a device program of %d bytes", len(program))
 	}
+	fd, err := loadDevices(program, nil)
 	if err != nil {
 		return explainLoad(program, err)
 	}
@@ -58,18 +58,35 @@ func (g *Group) AttachDevices(program []byte) error {
 	return nil
 }
 
+// logSize holds the whole log of a program that is refused at once; of a longer
+// one the end, which names the cause, since Linux 6.4.
+const logSize = 1 << 16
+
 // explainLoad has the kernel say what it does not like about a program.
 func explainLoad(program []byte, err error) error {
-	log := make([]byte, 4096)
+	log := make([]byte, logSize)
 	if fd, again := loadDevices(program, log); again == nil {
 		unix.Close(fd)
 	}
-	said, _, _ := bytes.Cut(log, []byte{0})
 	e := fault.Hostf(devicesPointer, err, "load the device program")
-	if line := bytes.TrimSpace(said); len(line) > 0 {
-		e.Hint = string(line)
+	e.Hint = verdictOf(log)
+	if e.Hint == "" && errors.Is(err, unix.EPERM) {
+		e.Hint = "a device policy needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN"
 	}
 	return e
+}
+
+// verdictOf is the line of the log that says why a program is refused: the last
+// one before the statistics.
+func verdictOf(log []byte) string {
+	said, _, _ := bytes.Cut(log, []byte{0})
+	lines := strings.Split(strings.TrimSpace(string(said)), "\n")
+	for i := len(lines) - 1; i > 0; i-- {
+		if !strings.HasPrefix(lines[i], "processed ") {
+			return lines[i]
+		}
+	}
+	return lines[0]
 }
 
 // loadTries is how often a program is loaded that a signal interrupted.

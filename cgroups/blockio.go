@@ -27,7 +27,7 @@ func (w *writer) blockIO(b *specs.LinuxBlockIO) {
 		if d.LeafWeight != nil && *d.LeafWeight != 0 {
 			w.fault(pointer+"/leafWeight", "cgroup v2 has no leaf weight")
 		}
-		if d.Weight != nil && *d.Weight != 0 {
+		if d.Weight != nil && *d.Weight != 0 && w.blockDevice(pointer, d.Major, d.Minor) {
 			w.ioWeight(pointer, fmt.Sprintf("%d:%d ", d.Major, d.Minor), *d.Weight)
 		}
 	}
@@ -41,13 +41,29 @@ func (w *writer) blockIO(b *specs.LinuxBlockIO) {
 		{"throttleWriteIOPSDevice", "wiops", b.ThrottleWriteIOPSDevice},
 	} {
 		for i, d := range t.devices {
-			rate := "max"
+			pointer := p + "/" + t.field + "/" + strconv.Itoa(i)
+			if !w.blockDevice(pointer, d.Major, d.Minor) {
+				continue
+			}
+			rate := "max" // 0 takes a limit back, which version 2 writes as max
 			if d.Rate != 0 {
 				rate = strconv.FormatUint(d.Rate, 10)
 			}
-			w.add(p+"/"+t.field+"/"+strconv.Itoa(i), "io.max", fmt.Sprintf("%d:%d %s=%s", d.Major, d.Minor, t.key, rate))
+			w.add(pointer, "io.max", fmt.Sprintf("%d:%d %s=%s", d.Major, d.Minor, t.key, rate))
+			w.writes[len(w.writes)-1].Lifts = d.Rate == 0
 		}
 	}
+}
+
+// Bounds of device numbers (linux/kdev_t.h).
+const majorMax, minorMax = 1<<12 - 1, 1<<20 - 1
+
+func (w *writer) blockDevice(pointer string, major, minor int64) bool {
+	if major < 0 || major > majorMax || minor < 0 || minor > minorMax {
+		w.fault(pointer, "%d:%d is no device number", major, minor)
+		return false
+	}
+	return true
 }
 
 func (w *writer) ioWeight(pointer, device string, weight uint16) {

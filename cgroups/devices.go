@@ -30,6 +30,13 @@ type exception struct {
 	access       int
 }
 
+// overlaps says that some device is one of e and of f.
+func (e exception) overlaps(f exception) bool {
+	return (e.kind == f.kind || e.kind == anyType || f.kind == anyType) &&
+		(e.major == f.major || e.major == anyNumber || f.major == anyNumber) &&
+		(e.minor == f.minor || e.minor == anyNumber || f.minor == anyNumber)
+}
+
 // covers says that every device of f is one of e.
 func (e exception) covers(f exception) bool {
 	return (e.kind == anyType || e.kind == f.kind) && (e.major == anyNumber || e.major == f.major) && (e.minor == anyNumber || e.minor == f.minor)
@@ -75,7 +82,8 @@ func DeviceProgram(rules []specs.LinuxDeviceCgroup) ([]byte, error) {
 	}
 	for _, d := range defaultDevices {
 		if err := p.apply(true, d, devicesPointer); err != nil {
-			return nil, err
+			return nil, fault.Configf(devicesPointer, "a rule denies character device %d:%d, which every container may use, together with others", d.major, d.minor).
+				WithHint("deny those others one by one")
 		}
 	}
 	if p.allow && len(p.exceptions) == 0 {
@@ -116,13 +124,15 @@ func exceptionOf(r *specs.LinuxDeviceCgroup, pointer string) (exception, error) 
 		e.access |= 1 << i
 	}
 	if r.Access == "" {
-		e.access = accAll
+		return e, fault.Configf(pointer+"/access", "is empty or missing")
 	}
 	return e, nil
 }
 
 // apply adds a rule. One for all devices and all access sets the default anew;
-// one that agrees with the default takes exceptions back; any other is one.
+// one that agrees with the default takes exceptions back; any other is one. A rule
+// that would take back a part of an exception is refused, where cgroup v1 did not
+// heed it.
 func (p *policy) apply(allow bool, e exception, pointer string) error {
 	if e.kind == anyType && e.major == anyNumber && e.minor == anyNumber && e.access == accAll {
 		p.allow, p.exceptions = allow, nil
@@ -141,10 +151,10 @@ func (p *policy) apply(allow bool, e exception, pointer string) error {
 	for i := range p.exceptions {
 		x := &p.exceptions[i]
 		switch {
-		case x.access&e.access == 0:
+		case x.access&e.access == 0 || !e.overlaps(*x):
 		case e.covers(*x):
 			x.access &^= e.access
-		case x.covers(e):
+		default:
 			return fault.Configf(pointer, "takes back a part of what an earlier rule says, which a list of device rules cannot")
 		}
 	}

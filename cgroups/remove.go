@@ -2,8 +2,7 @@ package cgroups
 
 import (
 	"errors"
-	"os"
-	"strings"
+	"fmt"
 	"time"
 
 	"brig/libcontainer/fault"
@@ -11,77 +10,74 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How long brig waits for the kernel to do what it was told.
-const (
-	removeTimeout = 10 * time.Second
-	freezeTimeout = 10 * time.Second
-	firstPause    = time.Millisecond
-	longestPause  = 50 * time.Millisecond
-)
+// retryPause is how long brig waits when a group is busy for another reason than
+// a process in it, such as a child that was made in the meantime.
+const retryPause = time.Millisecond
 
-// children are the groups right below a directory.
-func children(dir int) ([]string, error) {
-	fd, err := openAt(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), "cgroup")
-	defer f.Close()
-	entries, err := f.ReadDir(-1)
-	if err != nil && len(entries) == 0 {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, nil
-		}
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
-}
+// killRound is how long brig waits for the processes that it killed before it
+// looks whether there are others.
+const killRound = 200 * time.Millisecond
 
 // Remove removes a group with all below it, and kills what is left in it. That it
-// is not there is success. The groups above it stay.
+// is not there is success. The groups above it stay: they may be the parents of
+// other containers, which are being created at this moment.
 func (r *Root) Remove(path string) error {
-	name := relative(path)
-	if name == "." {
-		return fault.Bugf("remove the root of the cgroups")
+	if !validPath(path) || cleanPath(path) == "/" {
+		return fault.Bugf("remove the cgroup %q", path)
 	}
-	err := unix.Unlinkat(r.fd, name, unix.AT_REMOVEDIR)
-	if err == nil || errors.Is(err, unix.ENOENT) {
+	err := r.rmdir(path)
+	if err == nil || gone(err) {
 		return nil
 	}
 	g, err := r.Open(path)
-	if errors.Is(err, unix.ENOENT) {
+	if gone(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	if err := g.Kill(); err != nil {
-		return err
-	}
-	return r.retry(g, name)
+	return r.retry(g)
 }
 
-// retry removes the group as soon as its processes have ended.
-func (r *Root) retry(g *Group, name string) error {
-	deadline := time.Now().Add(removeTimeout)
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+// rmdir removes a group without any below it.
+func (r *Root) rmdir(path string) error {
+	above, name, err := r.openParent(path)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(above)
+	return unix.Unlinkat(above, name, unix.AT_REMOVEDIR)
+}
+
+// retry removes the group as soon as its processes have ended. It kills in every
+// round, since an exec that began before the first one may put a process into the
+// group after it. cgroup.kill reaches frozen processes too.
+func (r *Root) retry(g *Group) error {
+	for deadline := time.Now().Add(g.patience); ; time.Sleep(retryPause) {
+		if err := g.Kill(); err != nil && !gone(err) {
+			return err
+		}
+		// An error means that the group is going; the removal says so.
+		g.await("populated", false, min(killRound, time.Until(deadline)))
 		g.removeChildren()
-		err := unix.Unlinkat(r.fd, name, unix.AT_REMOVEDIR)
-		if err == nil || errors.Is(err, unix.ENOENT) {
+		err := r.rmdir(g.path)
+		if err == nil || gone(err) {
 			return nil
 		}
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-			return fault.Hostf("", err, "remove the cgroup %s", g.path)
+			return g.explainBusy(err)
 		}
-		time.Sleep(pause)
 	}
+}
+
+// explainBusy names the processes that keep a group from being removed.
+func (g *Group) explainBusy(err error) error {
+	e := fault.Hostf("", err, "remove the cgroup %s", g.path)
+	if pids, err := g.Pids(); err == nil && len(pids) > 0 {
+		e.Hint = fmt.Sprintf("%d process(es) do not end, the first is %d", len(pids), pids[0])
+	}
+	return e
 }
 
 // removeChildren removes the groups below, the deepest first. A busy one is for
@@ -94,66 +90,4 @@ func (g *Group) removeChildren() {
 		}
 		return err
 	})
-}
-
-// Kill kills every process of the group and below it; the kernel sees to it that
-// no fork escapes.
-func (g *Group) Kill() error {
-	if err := writeAt(g.fd, "cgroup.kill", "1"); err != nil {
-		return fault.Hostf("", err, "kill the processes of the cgroup %s", g.path)
-	}
-	return nil
-}
-
-// event reads a value of cgroup.events.
-func (g *Group) event(key string) (bool, error) {
-	text, err := readAt(g.fd, "cgroup.events")
-	if err != nil {
-		return false, fault.Hostf("", err, "read cgroup.events of %s", g.path)
-	}
-	for _, line := range strings.Split(text, "\n") {
-		if value, ok := strings.CutPrefix(line, key+" "); ok {
-			return value == "1", nil
-		}
-	}
-	return false, fault.Hostf("", unix.ENOENT, "cgroup.events of %s has no %s", g.path, key)
-}
-
-// Frozen says whether every process of the group is frozen.
-func (g *Group) Frozen() (bool, error) { return g.event("frozen") }
-
-// Populated says whether there is a process in the group or below it.
-func (g *Group) Populated() (bool, error) { return g.event("populated") }
-
-// Freeze stops every process of the group and returns when all have stopped. If
-// they do not, it thaws them again: nothing may stay half frozen.
-func (g *Group) Freeze() error {
-	if err := g.setFrozen(true); err != nil {
-		return errors.Join(err, writeAt(g.fd, "cgroup.freeze", "0"))
-	}
-	return nil
-}
-
-// Thaw lets the processes go on.
-func (g *Group) Thaw() error { return g.setFrozen(false) }
-
-func (g *Group) setFrozen(want bool) error {
-	value := "0"
-	if want {
-		value = "1"
-	}
-	if err := writeAt(g.fd, "cgroup.freeze", value); err != nil {
-		return fault.Hostf("", err, "write %s to cgroup.freeze of %s", value, g.path)
-	}
-	deadline := time.Now().Add(freezeTimeout)
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		is, err := g.Frozen()
-		if err != nil || is == want {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return fault.Hostf("", unix.ETIMEDOUT, "the processes of the cgroup %s do not freeze or thaw", g.path)
-		}
-		time.Sleep(pause)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"time"
 
 	"brig/libcontainer/fault"
 
@@ -12,35 +13,41 @@ import (
 
 // Root is the mounted v2 hierarchy.
 type Root struct {
-	fd     int
-	mount  string
-	hybrid bool
+	fd       int
+	mount    string
+	patience time.Duration // how long the kernel may take to do what it was told
 }
 
 const (
 	pureMount   = "/sys/fs/cgroup"
 	hybridMount = "/sys/fs/cgroup/unified"
+	patience    = 10 * time.Second
+	pathPointer = "/linux/cgroupsPath"
 	// beneath keeps every look-up inside the hierarchy and the group.
 	beneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
 )
 
 // FindRoot opens the v2 hierarchy, where systemd and engines mount it.
 func FindRoot() (*Root, error) {
-	for _, mount := range [...]string{pureMount, hybridMount} {
+	return findRoot(pureMount, hybridMount)
+}
+
+func findRoot(mounts ...string) (*Root, error) {
+	for _, mount := range mounts {
 		fd, err := unix.Open(mount, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 			continue
 		}
 		if err != nil {
-			return nil, fault.Hostf("/linux/cgroupsPath", err, "look for cgroup v2 at %s", mount)
+			return nil, fault.Hostf(pathPointer, err, "look for cgroup v2 at %s", mount)
 		}
 		var st unix.Statfs_t
 		if err := unix.Fstatfs(fd, &st); err == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-			return &Root{fd: fd, mount: mount, hybrid: mount == hybridMount}, nil
+			return &Root{fd: fd, mount: mount, patience: patience}, nil
 		}
 		unix.Close(fd)
 	}
-	return nil, fault.Hostf("/linux/cgroupsPath", unix.ENOENT, "find cgroup v2 at %s or %s", pureMount, hybridMount).
+	return nil, fault.Hostf(pathPointer, unix.ENOENT, "find cgroup v2 at %s", strings.Join(mounts, " or ")).
 		WithHint("brig knows no cgroup v1; mount cgroup2 there, or boot with systemd.unified_cgroup_hierarchy=1")
 }
 
@@ -49,32 +56,43 @@ func (r *Root) Close() { unix.Close(r.fd) }
 
 // Path is where the cgroup of a container lies, from the root of the hierarchy:
 // an absolute cgroupsPath as it is, a relative one below brig's own cgroup, and
-// without one /brig/ID.
+// without one /brig/ID. That does not depend on where brig runs: a group below
+// brig's own would keep the session or service that starts a container from
+// having controllers, since a group with processes cannot pass any on.
 func (r *Root) Path(cgroupsPath, id string) (string, *fault.Error) {
-	const pointer = "/linux/cgroupsPath"
 	if cgroupsPath == "" {
 		return "/brig/" + id, nil
 	}
 	if strings.Count(cgroupsPath, ":") == 2 && !strings.Contains(cgroupsPath, "/") {
-		return "", fault.Configf(pointer, "%q names a unit of systemd, and this version of brig manages cgroups itself only", cgroupsPath)
+		return "", fault.Configf(pathPointer, "%q names a unit of systemd, and this version of brig manages cgroups itself only", cgroupsPath)
 	}
-	for _, part := range strings.Split(cgroupsPath, "/") {
-		if part == ".." || len(part) > 255 || strings.ContainsAny(part, "\x00\n") {
-			return "", fault.Configf(pointer, "%q is no path of a cgroup", cgroupsPath)
-		}
+	if !validPath(cgroupsPath) {
+		return "", fault.Configf(pathPointer, "%q is no path of a cgroup", cgroupsPath)
 	}
 	clean := cleanPath(cgroupsPath)
 	if !strings.HasPrefix(cgroupsPath, "/") {
 		own, err := ownPath()
 		if err != nil {
-			return "", fault.Hostf(pointer, err, "read brig's own cgroup")
+			return "", fault.Hostf(pathPointer, err, "read brig's own cgroup")
 		}
 		clean = cleanPath(own + "/" + cgroupsPath)
 	}
 	if clean == "/" {
-		return "", fault.Configf(pointer, "the root of the hierarchy cannot be a container's cgroup")
+		return "", fault.Configf(pathPointer, "the root of the hierarchy cannot be a container's cgroup")
 	}
 	return clean, nil
+}
+
+func validPath(path string) bool {
+	if len(path) >= unix.PathMax || strings.ContainsAny(path, "\x00\n") {
+		return false
+	}
+	for _, part := range strings.Split(path, "/") {
+		if part == ".." || len(part) > unix.NAME_MAX {
+			return false
+		}
+	}
+	return true
 }
 
 func cleanPath(p string) string {
@@ -92,7 +110,13 @@ func ownPath() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, line := range strings.Split(string(raw), "\n") {
+	return v2Path(string(raw))
+}
+
+// v2Path finds the line of version 2 in a cgroup file of /proc. A process that was
+// moved out of its cgroup namespace has a path that leads out of the hierarchy.
+func v2Path(text string) (string, error) {
+	for _, line := range strings.Split(text, "\n") {
 		if own, ok := strings.CutPrefix(line, "0::"); ok && !strings.HasPrefix(own, "/..") {
 			return own, nil
 		}
@@ -118,34 +142,12 @@ func openAt(dir int, name string, flags uint64) (int, error) {
 	}
 }
 
-// missing explains a controller that the v2 hierarchy does not have.
-func (r *Root) missing(w *Write) error {
-	e := fault.Hostf(w.Pointer, unix.ENOENT, "%s: the v2 hierarchy at %s has no %s controller", w.File, r.mount, w.Controller())
-	raw, err := os.ReadFile("/proc/cgroups")
-	if err != nil {
-		return e
+// openParent opens the group above the last name of a path, and returns that name.
+func (r *Root) openParent(path string) (int, string, error) {
+	above, name := ".", relative(path)
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		above, name = name[:i], name[i+1:]
 	}
-	for _, line := range strings.Split(string(raw), "\n") {
-		f := strings.Fields(line)
-		if len(f) == 4 && f[0] == w.Controller() {
-			switch {
-			case f[1] != "0":
-				e.Hint = "it is bound to cgroup v1 on this host"
-			case f[3] == "0":
-				e.Hint = "it is disabled on the kernel's command line"
-			}
-			return e
-		}
-	}
-	e.Hint = "this kernel does not have it"
-	return e
-}
-
-// Controllers are those that the hierarchy can enforce limits with.
-func (r *Root) Controllers() ([]string, error) {
-	text, err := readAt(r.fd, "cgroup.controllers")
-	if err != nil {
-		return nil, fault.Hostf("/linux/resources", err, "read cgroup.controllers of %s", r.mount)
-	}
-	return strings.Fields(text), nil
+	fd, err := openAt(r.fd, above, unix.O_PATH|unix.O_DIRECTORY)
+	return fd, name, err
 }

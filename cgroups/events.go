@@ -1,0 +1,118 @@
+package cgroups
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"brig/libcontainer/fault"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kill kills every process of the group and below it; the kernel sees to it that
+// no fork escapes.
+func (g *Group) Kill() error {
+	if err := writeAt(g.fd, "cgroup.kill", "1"); err != nil {
+		return fault.Hostf("", err, "kill the processes of the cgroup %s", g.path)
+	}
+	return nil
+}
+
+// Frozen says whether every process of the group is frozen.
+func (g *Group) Frozen() (bool, error) { return g.event("frozen") }
+
+// Populated says whether there is a process in the group or below it.
+func (g *Group) Populated() (bool, error) { return g.event("populated") }
+
+// event reads a value of cgroup.events.
+func (g *Group) event(key string) (bool, error) {
+	fd, err := openAt(g.fd, "cgroup.events", unix.O_RDONLY)
+	if err != nil {
+		return false, fault.Hostf("", err, "read cgroup.events of %s", g.path)
+	}
+	defer unix.Close(fd)
+	is, e := g.eventIn(fd, key)
+	if e != nil {
+		return false, e
+	}
+	return is, nil
+}
+
+func (g *Group) eventIn(fd int, key string) (bool, *fault.Error) {
+	var buf [256]byte
+	n, err := unix.Pread(fd, buf[:], 0)
+	if err != nil {
+		return false, fault.Hostf("", err, "read cgroup.events of %s", g.path)
+	}
+	for _, line := range strings.Split(string(buf[:n]), "\n") {
+		if value, ok := strings.CutPrefix(line, key+" "); ok {
+			return value == "1", nil
+		}
+	}
+	return false, fault.Hostf("", unix.ENOENT, "cgroup.events of %s has no %s", g.path, key)
+}
+
+// await waits until a value of cgroup.events is as wanted; false means that it did
+// not become so in time. The kernel compares with what was last read by this fd,
+// so no change is missed.
+func (g *Group) await(key string, want bool, limit time.Duration) (bool, *fault.Error) {
+	fd, err := openAt(g.fd, "cgroup.events", unix.O_RDONLY)
+	if err != nil {
+		return false, fault.Hostf("", err, "read cgroup.events of %s", g.path)
+	}
+	defer unix.Close(fd)
+	deadline := time.Now().Add(limit)
+	for {
+		is, err := g.eventIn(fd, key)
+		if err != nil || is == want {
+			return err == nil, err
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return false, nil
+		}
+		fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
+		if _, err := unix.Poll(fds[:], int(left/time.Millisecond)+1); err != nil && !errors.Is(err, unix.EINTR) {
+			return false, fault.Hostf("", err, "wait for cgroup.events of %s", g.path)
+		}
+	}
+}
+
+// Freeze stops every process of the group and returns when all have stopped. If
+// they do not, it thaws them again: nothing may stay half frozen.
+func (g *Group) Freeze() error {
+	err := g.setFrozen("1")
+	if err != nil {
+		if again := writeAt(g.fd, "cgroup.freeze", "0"); again != nil {
+			err.Hint = "and they could not be thawed again: " + again.Error()
+		}
+		return err
+	}
+	return nil
+}
+
+// Thaw lets the processes go on.
+func (g *Group) Thaw() error {
+	if err := g.setFrozen("0"); err != nil {
+		if errors.Is(err, unix.ETIMEDOUT) {
+			err.Hint = "a cgroup above it may be frozen"
+		}
+		return err
+	}
+	return nil
+}
+
+func (g *Group) setFrozen(value string) *fault.Error {
+	if err := writeAt(g.fd, "cgroup.freeze", value); err != nil {
+		return fault.Hostf("", err, "write %s to cgroup.freeze of %s", value, g.path)
+	}
+	done, err := g.await("frozen", value == "1", g.patience)
+	switch {
+	case err != nil:
+		return err
+	case !done:
+		return fault.Hostf("", unix.ETIMEDOUT, "the processes of the cgroup %s do not freeze or thaw", g.path)
+	}
+	return nil
+}
