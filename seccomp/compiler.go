@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 
 	"brig/libcontainer/fault"
 
@@ -35,10 +34,11 @@ type result struct {
 // maxResult bounds the answer: 4096 instructions in base64 and the unknown names.
 const maxResult = 1 << 20
 
-// runCompiler has libseccomp compile a profile. The compiler runs with nothing of
-// the caller's environment, from a sealed memfd, before any namespace is entered.
-func runCompiler(profile *specs.LinuxSeccomp) (*result, error) {
-	program, err := compilerFile()
+// runCompiler has libseccomp compile a profile. The compiler, given compressed, runs
+// with nothing of the caller's environment, from a sealed memfd, before any
+// namespace is entered.
+func runCompiler(gz []byte, profile *specs.LinuxSeccomp) (*result, error) {
+	program, err := compilerFile(gz)
 	if errors.Is(err, unix.EACCES) {
 		return nil, fault.Hostf(pointer, err, "unpack the compiler of seccomp profiles").WithHint("is the sysctl vm.memfd_noexec 2?")
 	}
@@ -50,49 +50,61 @@ func runCompiler(profile *specs.LinuxSeccomp) (*result, error) {
 	if err != nil {
 		return nil, fault.Bugf("seccomp: %v", err)
 	}
-	var stdout, stderr bytes.Buffer
+	stdout, stderr := limited{left: maxResult}, limited{left: 4096}
 	c := exec.Cmd{
 		Path:   "/proc/self/fd/" + strconv.Itoa(int(program.Fd())),
 		Args:   []string{"brig-seccomp"},
 		Env:    []string{},
 		Dir:    "/",
 		Stdin:  bytes.NewReader(request),
-		Stdout: &limited{&stdout, maxResult},
-		Stderr: &limited{&stderr, 4096},
+		Stdout: &stdout,
+		Stderr: &stderr,
 	}
-	if err := c.Run(); err != nil {
-		return nil, fault.Hostf(pointer, err, "run the compiler of seccomp profiles").WithHint("%s", strings.TrimSpace(stderr.String()))
+	err = c.Run()
+	if stdout.over || stderr.over {
+		err = errTooMuch // and a signal, since nobody reads it any more
+	}
+	if err != nil {
+		return nil, fault.Hostf(pointer, err, "run the compiler of seccomp profiles").WithHint("%s", bytes.TrimSpace(stderr.text))
 	}
 	var r result
-	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+	if err := json.Unmarshal(stdout.text, &r); err != nil {
 		return nil, fault.Bugf("the compiler of seccomp profiles: %v", err)
 	}
 	if r.Fault != "" {
 		return nil, fault.Configf(pointer+r.Pointer, "libseccomp: %s", r.Fault)
 	}
+	if len(r.Program) == 0 || len(r.Program)%insnSize != 0 {
+		return nil, fault.Bugf("the compiler of seccomp profiles made %d bytes", len(r.Program))
+	}
 	return &r, nil
 }
 
-// limited fails a program that says too much.
+var errTooMuch = errors.New("it says too much")
+
+// limited stops a program that says too much.
 type limited struct {
-	to   *bytes.Buffer
+	text []byte
 	left int
+	over bool
 }
 
-// Write passes on what there is room for.
+// Write keeps what there is room for.
 func (l *limited) Write(p []byte) (int, error) {
 	if len(p) > l.left {
-		return 0, errors.New("the compiler says too much")
+		l.over = true
+		return 0, errTooMuch
 	}
 	l.left -= len(p)
-	return l.to.Write(p)
+	l.text = append(l.text, p...)
+	return len(p), nil
 }
 
 const compilerSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 
 // compilerFile unpacks the compiler into a sealed memfd, opened for reading: what
 // is open for writing cannot be executed.
-func compilerFile() (*os.File, error) {
+func compilerFile(gz []byte) (*os.File, error) {
 	fd, err := unix.MemfdCreate("brig-seccomp", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) { // MFD_EXEC is of 6.3
 		fd, err = unix.MemfdCreate("brig-seccomp", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -102,7 +114,7 @@ func compilerFile() (*os.File, error) {
 	}
 	f := os.NewFile(uintptr(fd), "brig-seccomp")
 	defer f.Close()
-	unpacked, err := gzip.NewReader(bytes.NewReader(compilerGz()))
+	unpacked, err := gzip.NewReader(bytes.NewReader(gz))
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	libseccomp "github.com/seccomp/libseccomp-golang"
@@ -29,6 +31,9 @@ func (c *compiler) filter(at string, arch libseccomp.ScmpArch) (*libseccomp.Scmp
 	if at != "" {
 		if err = f.AddArch(arch); err == nil {
 			err = f.RemoveArch(libseccomp.ArchNative)
+		}
+		if errors.Is(err, syscall.EDOM) {
+			err = errors.New("no architecture of this machine's byte order")
 		}
 		if err != nil {
 			return nil, failed(at, err)
