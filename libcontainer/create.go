@@ -169,6 +169,11 @@ func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
 		return err
 	}
 	defer proc.close()
+	// First of all, because init waits for it. It ends by itself if brig does
+	// before the journal has its number.
+	if err := m.mapIDs(proc, in, msg.Pid); err != nil {
+		return err
+	}
 	p, err := proc.stat(msg.Pid)
 	if err != nil {
 		return fault.Hostf("", err, "look at init")
@@ -190,8 +195,8 @@ func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
 			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
 		}
 	}
-	if err := m.mapIDs(proc, in, msg.Pid); err != nil || !in.Run {
-		return err
+	if !in.Run {
+		return nil
 	}
 	// There is no start to wait for: all that the payload has to find is written
 	// while the stage works, and the word to go on lies ready for it.

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"path"
+	"slices"
+
 	"brig/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -42,6 +45,18 @@ type Host struct {
 	// HardLimits are brig's own hard resource limits, by RLIMIT_ number, for those
 	// that the config sets.
 	HardLimits map[int]uint64
+}
+
+// MapsRootIDs says that the config wants the ids of the root file system mapped.
+// The stage's first process then needs the user namespace, to map them with.
+func (in *Input) MapsRootIDs() bool {
+	for i := range in.Spec.Mounts {
+		m := &in.Spec.Mounts[i]
+		if path.Clean("/"+m.Destination) == "/" {
+			return slices.Contains(m.Options, "idmap") || slices.Contains(m.Options, "ridmap")
+		}
+	}
+	return false
 }
 
 // controlFD and the fds after it are handed to the stage in this order.

@@ -92,7 +92,7 @@ const cloneArgsSize = 88
 func (c *compiler) fork() {
 	c.parent = c.b.Label()
 	c.init.pid, c.init.pidfd = c.b.Slot("pid"), c.b.Slot("pidfd")
-	if c.newNamespace(specs.UserNamespace) {
+	if c.mapsRootIDs() {
 		c.step("/linux/uidMappings", "make the pipe that says when ids are mapped")
 		c.init.syncPipe = c.b.Buffer("sync", 8)
 		c.b.Call(nsenter.Pipe2, nsenter.Addr(c.init.syncPipe), nsenter.Imm(unix.O_CLOEXEC))
@@ -121,18 +121,7 @@ func (c *compiler) becomeRoot() {
 		return
 	}
 	if c.newNamespace(specs.UserNamespace) {
-		c.step("/linux/uidMappings", "wait for the mapping of ids")
-		end, n := c.b.Slot("sync_write"), c.b.Slot("read")
-		go1 := c.b.Label()
-		c.b.Store(end, 4, nsenter.Val(c.init.syncPipe+4))
-		c.close(end)
-		c.init.syncRead = c.b.Slot("sync_read")
-		c.b.Store(c.init.syncRead, 4, nsenter.Val(c.init.syncPipe))
-		c.b.CallTo(n, nsenter.Read, nsenter.Val(c.init.syncRead), nsenter.Addr(c.byte1), nsenter.Imm(1))
-		c.b.JumpIf(n, ^uint64(0), 1, go1)
-		c.b.Fail(unix.ECANCELED, "brig ended before the ids were mapped")
-		c.b.Bind(go1)
-		c.close(c.init.syncRead)
+		c.awaitMaps()
 	}
 	gid, uid := rootID(c.spec.Linux.GIDMappings), rootID(c.spec.Linux.UIDMappings)
 	c.step("/linux/gidMappings", "take the container's root group")
@@ -143,6 +132,35 @@ func (c *compiler) becomeRoot() {
 	c.step("/linux/uidMappings", "take the container's root user")
 	c.b.Call(nsenter.Setresuid, nsenter.Imm(uid), nsenter.Imm(uid), nsenter.Imm(uid))
 	c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_DUMPABLE), nsenter.Imm(0))
+}
+
+// awaitMaps waits for brig's word that the ids are mapped; where the first process
+// has to map those of the root file system as well, for its word instead.
+func (c *compiler) awaitMaps() {
+	c.step("/linux/uidMappings", "wait for the mapping of ids")
+	n, mapped := c.b.Slot("read"), c.b.Label()
+	from := c.control
+	if c.mapsRootIDs() {
+		end := c.b.Slot("sync_write")
+		c.b.Store(end, 4, nsenter.Val(c.init.syncPipe+4))
+		c.close(end)
+		c.init.syncRead = c.b.Slot("sync_read")
+		c.b.Store(c.init.syncRead, 4, nsenter.Val(c.init.syncPipe))
+		from = nsenter.Val(c.init.syncRead)
+	}
+	c.b.CallTo(n, nsenter.Read, from, nsenter.Addr(c.byte1), nsenter.Imm(1))
+	c.b.JumpIf(n, ^uint64(0), 1, mapped)
+	c.b.Fail(unix.ECANCELED, "brig ended before the ids were mapped")
+	c.b.Bind(mapped)
+	if c.mapsRootIDs() {
+		c.close(c.init.syncRead)
+	}
+}
+
+// mapsRootIDs says that the ids of the root file system are mapped with the new
+// user namespace.
+func (c *compiler) mapsRootIDs() bool {
+	return c.newNamespace(specs.UserNamespace) && c.in.MapsRootIDs()
 }
 
 // Struct msghdr and the control message of one fd.
@@ -161,8 +179,8 @@ func (c *compiler) storeCmsg(at int) {
 }
 
 // reportChild is the parent part: it sends init's pid and pidfd to brig, which
-// maps the ids; it maps the ids of the root file system with them, which needs
-// the host's privileges; and it lets init go on.
+// maps the ids. If asked, it maps the ids of the root file system with them, which
+// needs the host's privileges, and lets init go on.
 func (c *compiler) reportChild() {
 	c.b.Step("/linux/namespaces", "report init to brig")
 	message := c.b.Buffer("message", 16)
@@ -174,7 +192,7 @@ func (c *compiler) reportChild() {
 	iov := c.b.ArgWords(nsenter.Addr(message), nsenter.Imm(16))
 	header := c.b.ArgWords(nsenter.Null(), nsenter.Imm(0), iov, nsenter.Imm(1), nsenter.Addr(control), nsenter.Imm(cmsgSize), nsenter.Imm(0))
 	c.b.Call(nsenter.Sendmsg, c.control, header, nsenter.Imm(unix.MSG_NOSIGNAL))
-	if c.newNamespace(specs.UserNamespace) {
+	if c.mapsRootIDs() {
 		c.b.Step("/linux/uidMappings", "wait for the mapping of ids")
 		c.receiveUserNamespace(control)
 		c.mapRoot(control + cmsgFD)
