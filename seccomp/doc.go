@@ -3,10 +3,15 @@
 //
 // libseccomp compiles the rules. It lives in a program of its own (compiler/),
 // which brig embeds and runs only when the filter is not in the cache: a cache hit
-// pays nothing for it, not even the start-up cost of cgo. In front of libseccomp's
-// filter brig puts a stub of its own that decides on system calls which libseccomp
-// has no name for, and answers ENOSYS to those that are newer than the profile, so
-// that a C library falls back instead of failing.
+// pays nothing for it, not even the start-up cost of cgo.
+//
+// In front of libseccomp's filter brig puts a stub of its own. It decides on system
+// calls that libseccomp has no name for, or of which it gets the rules wrong
+// (overlap.go): a rule without conditions goes before the others, and those before
+// one another as in the profile. And it answers ENOSYS to system calls above the
+// highest number that the profile names for an architecture, so that a C library
+// falls back instead of failing; unless the default action runs them, has a tracer
+// decide, or is ENOSYS itself. To know of a system call and deny it, name it.
 //
 // A small interpreter of the same instructions is the oracle of the tests.
 package seccomp
