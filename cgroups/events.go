@@ -107,7 +107,11 @@ func (g *Group) setFrozen(value string) *fault.Error {
 	if err := writeAt(g.fd, "cgroup.freeze", value); err != nil {
 		return fault.Hostf("", err, "write %s to cgroup.freeze of %s", value, g.path)
 	}
+	deadline := time.Now().Add(g.patience)
 	done, err := g.await("frozen", value == "1", g.patience)
+	if done && value == "1" {
+		done, err = g.awaitBelow(deadline)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -115,4 +119,34 @@ func (g *Group) setFrozen(value string) *fault.Error {
 		return fault.Hostf("", unix.ETIMEDOUT, "the processes of the cgroup %s do not freeze or thaw", g.path)
 	}
 	return nil
+}
+
+// awaitBelow waits until every group below is frozen: the kernel calls a group
+// frozen as soon as its own processes are. It looks again as long as it had to
+// wait, since what was not yet frozen may have made another group.
+func (g *Group) awaitBelow(deadline time.Time) (done bool, err *fault.Error) {
+	for waited := true; waited; {
+		waited, done = false, true
+		walkErr := walk(g.fd, func(dir int) error {
+			below := &Group{fd: dir, path: g.path}
+			is, err := below.event("frozen")
+			if is || gone(err) {
+				return nil
+			}
+			waited = true
+			ok, e := below.await("frozen", true, time.Until(deadline))
+			if e != nil && !gone(e) {
+				return e
+			}
+			done = done && (ok || e != nil)
+			return nil
+		})
+		if walkErr != nil {
+			return false, fault.Hostf("", walkErr, "look for frozen processes below the cgroup %s", g.path)
+		}
+		if !done {
+			return false, nil
+		}
+	}
+	return true, nil
 }

@@ -25,6 +25,7 @@ func (r *Root) Remove(path string) error {
 	if !validPath(path) || cleanPath(path) == "/" {
 		return fault.Bugf("remove the cgroup %q", path)
 	}
+	path = cleanPath(path)
 	err := r.rmdir(path)
 	if err == nil || gone(err) {
 		return nil
