@@ -100,7 +100,10 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-const compilerSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+// F_SEAL_WRITE would wait until nobody holds a page, and fail with EBUSY on a busy
+// host where that takes longer than 75 ms. Nothing is mapped yet, so that the seal of
+// future writes (5.1) forbids as much.
+const compilerSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE
 
 // compilerFile unpacks the compiler into a sealed memfd, opened for reading: what
 // is open for writing cannot be executed.

@@ -9,9 +9,9 @@ import (
 // overlaps are the system calls of which libseccomp 2.5 gets the rules wrong. With
 // several rules that look at one argument, in other ways than for equality, it jumps
 // from a comparison of the lower half of the argument to one of the upper half
-// without loading it, and a call that no rule allows may pass. Where rules with
-// different actions overlap, its choice depends on the shape of its tree. On these
-// brig decides itself, in front of libseccomp's filter.
+// without loading it, and a call that no rule allows may pass. Of rules with
+// different actions it refuses some, and its choice among the others depends on the
+// shape of its tree. On these brig decides itself, in front of libseccomp's filter.
 func overlaps(p *specs.LinuxSeccomp) (names []string) {
 	for i := range p.Syscalls {
 		if len(p.Syscalls[i].Args) == 0 {

@@ -204,13 +204,29 @@ func asJSON(p *specs.LinuxSeccomp) string {
 }
 
 func TestFiltersMeanTheirProfiles(t *testing.T) {
-	n := uint64(150)
+	n := uint64(100)
 	if testing.Short() {
 		n = 20
 	}
 	for seed := range n {
 		r := rand.New(rand.NewPCG(seed, 1))
 		compare(t, r, randomProfile(r))
+	}
+}
+
+// libseccomp refuses the second rule of each of these.
+func TestContradictions(t *testing.T) {
+	read := func(action, more string) string {
+		return `{"names": ["read"], "action": "SCMP_ACT_` + action + `"` + more + `}`
+	}
+	equals := func(v string) string { return `, "args": [{"index": 0, "value": ` + v + `, "op": "SCMP_CMP_EQ"}]` }
+	for _, list := range []string{
+		read("KILL", "") + "," + read("TRAP", ""),
+		read("KILL", equals("1")) + "," + read("TRAP", equals("1")),
+		read("KILL", equals("1")) + "," + read("TRAP", equals("2")) + "," + read("LOG", equals("1")),
+		read("KILL", equals("1")) + "," + read("LOG", ""),
+	} {
+		compare(t, rand.New(rand.NewPCG(1, 2)), profileOf(t, rules(list)))
 	}
 }
 

@@ -97,16 +97,26 @@ func has(arch libseccomp.ScmpArch, name string) bool {
 	return err == nil && (nr >= 0 || arch == libseccomp.ArchX86 && nr > lowestMultiplexed)
 }
 
+// addCall adds a rule for each list of conditions. libseccomp refuses a rule that
+// contradicts an earlier one (EEXIST); on such system calls brig decides itself, in
+// the order of the profile.
 func addCall(f *libseccomp.ScmpFilter, call libseccomp.ScmpSyscall, do libseccomp.ScmpAction, conditions [][]libseccomp.ScmpCondition) error {
 	if len(conditions) == 0 {
-		return f.AddRule(call, do)
+		return but(syscall.EEXIST, f.AddRule(call, do))
 	}
 	for _, c := range conditions {
-		if err := f.AddRuleConditional(call, do, c); err != nil {
+		if err := but(syscall.EEXIST, f.AddRuleConditional(call, do, c)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func but(expected, err error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
 }
 
 // conditionsOf gives the lists of conditions that have to hold together. libseccomp
