@@ -30,9 +30,8 @@ package seccomp
 import _ "embed" // the compiler of profiles
 
 //go:embed compiler_$arch.gz
-var brig_is_not_complete__run_make_build_to_compile_its_seccomp_compiler []byte
+var embedded []byte
 
-// compilerID changes with what makes filters: those in the cache are bound to it.
-const compilerID = "$id"
+var brig_is_not_complete__run_make_build_to_compile_its_seccomp_compiler = embeddedCompiler{gz: &embedded, id: "$id"}
 EOF
 cmp -s "$gen.$$" "$gen" || mv "$gen.$$" "$gen"

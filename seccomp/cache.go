@@ -34,7 +34,7 @@ const (
 // tenth of the time of encoding/json.
 func (c Cache) key(p *specs.LinuxSeccomp) string {
 	b := make([]byte, 0, 16384)
-	b = appendText(b, cacheMagic+compilerID+runtime.GOARCH)
+	b = appendText(b, cacheMagic+embeddedProgram().id+runtime.GOARCH)
 	b = appendText(b, string(p.DefaultAction))
 	b = appendErrno(b, p.DefaultErrnoRet)
 	b = binary.AppendUvarint(b, uint64(len(p.Architectures)))

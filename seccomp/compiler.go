@@ -16,11 +16,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// compilerGz is the program compiler/, which make builds and a generated file
-// embeds. Plain `go build` without it ends with the error that the identifier
-// below spells.
-func compilerGz() []byte {
-	return brig_is_not_complete__run_make_build_to_compile_its_seccomp_compiler
+// embeddedCompiler is the program compiler/, compressed, and what filters in the
+// cache are bound to: a hash of all that makes them.
+type embeddedCompiler struct {
+	gz *[]byte
+	id string
+}
+
+// embeddedProgram is what make builds and a generated file embeds. Plain go build
+// without it ends with the error that the identifier below spells.
+func embeddedProgram() *embeddedCompiler {
+	return &brig_is_not_complete__run_make_build_to_compile_its_seccomp_compiler
 }
 
 // result is what the compiler answers.

@@ -86,7 +86,7 @@ func TestCompilerWithoutMemfd(t *testing.T) {
 }
 
 func TestCompilerFileIsSealed(t *testing.T) {
-	f, err := compilerFile(compilerGz())
+	f, err := compilerFile(*embeddedProgram().gz)
 	if err != nil {
 		t.Fatal(err)
 	}
