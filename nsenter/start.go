@@ -111,6 +111,9 @@ func imageOf(p *Program) ([]byte, error) {
 // memfdSeals make the stage unwritable for good, through any fd or name.
 const memfdSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 
+// sealTries is how often sealing is tried on a busy host.
+const sealTries = 1000
+
 // sealedMemfd writes an executable into a memfd and seals it. Its fd lies above
 // every fd of files, because ForkExec moves those by dup3 onto numbers that it
 // believes to be free.
@@ -131,7 +134,13 @@ func sealedMemfd(name string, image []byte, files []uintptr) (int, error) {
 		}
 		off += n
 	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, memfdSeals); err != nil {
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, memfdSeals)
+	// A page that the kernel just works on counts as one that is being written.
+	for tries := 0; errors.Is(err, unix.EBUSY) && tries < sealTries; tries++ {
+		runtime.Gosched()
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, memfdSeals)
+	}
+	if err != nil {
 		return -1, fault.Hostf("", err, "seal the stage")
 	}
 	// A file that is open for writing cannot be executed (ETXTBSY): the copy
