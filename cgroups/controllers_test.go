@@ -94,6 +94,19 @@ func TestEnableControllers(t *testing.T) {
 	}
 }
 
+// TestEnableOneByOne has a controller that cannot be enabled beside one that can.
+func TestEnableOneByOne(t *testing.T) {
+	r, base := hierarchy(t)
+	w := shared(t, r)
+	g := create(t, r, base+"/a/b")
+	if err := r.passOn(g, []Write{w}, []string{"nonesuch", w.Controller()}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Fields(content(t, r, base+"/a/b", "cgroup.controllers")); !slices.Contains(got, w.Controller()) {
+		t.Errorf("the controllers are %v", got)
+	}
+}
+
 func TestEnableWithProcessesAbove(t *testing.T) {
 	r, base := hierarchy(t)
 	w := shared(t, r)

@@ -157,11 +157,16 @@ func (g *Group) apply(w *Write) error {
 		return g.apply(w.Instead)
 	}
 	e := fault.Hostf(w.Pointer, err, "write %q to %s", w.Value, w.File)
-	switch {
-	case missing:
-		e.Hint = "this kernel or machine has no such limit"
-	case errors.Is(err, unix.ENODEV):
-		e.Hint = "there is no such device"
-	}
+	e.Hint = whyRefused(err)
 	return e
+}
+
+func whyRefused(err error) string {
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return "this kernel or machine has no such limit"
+	case errors.Is(err, unix.ENODEV):
+		return "there is no such device"
+	}
+	return ""
 }

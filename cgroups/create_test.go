@@ -180,6 +180,10 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.Close()
+	if g, err = r.Open("/"); err != nil {
+		t.Fatal(err)
+	}
+	g.Close()
 	_, err = r.Open(base + "/cgroup.procs")
 	wantFault(t, err, fault.Host, "/linux/cgroupsPath", "open the cgroup "+base+"/cgroup.procs", unix.ENOTDIR)
 	_, err = r.Open("/..")
@@ -270,4 +274,23 @@ func TestApply(t *testing.T) {
 	}
 	err := g.apply(&Write{File: "../there", Value: "1", Pointer: "/p", Optional: true})
 	wantFault(t, err, fault.Host, "/p", `write "1" to ../there`, unix.EXDEV)
+}
+
+func TestWhyRefused(t *testing.T) {
+	for err, want := range map[error]string{
+		unix.ENOENT: "this kernel or machine has no such limit", unix.ENODEV: "there is no such device", unix.EINVAL: "",
+	} {
+		if got := whyRefused(err); got != want {
+			t.Errorf("%v: %s", err, got)
+		}
+	}
+}
+
+func TestCreateWhereNoCgroupsAre(t *testing.T) {
+	r := fakeRoot(t, t.TempDir())
+	_, err := r.Create("/a/b", nil)
+	wantFault(t, err, fault.Host, "", "read cgroup.events of /a/b", unix.ENOENT)
+	if exists(r, "/a") {
+		t.Error("what was made is still there")
+	}
 }

@@ -72,10 +72,9 @@ func (g *Group) await(key string, want bool, limit time.Duration) (bool, *fault.
 		if left <= 0 {
 			return false, nil
 		}
+		// A signal ends the wait too, which is no more than a reason to look again.
 		fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
-		if _, err := unix.Poll(fds[:], int(left/time.Millisecond)+1); err != nil && !errors.Is(err, unix.EINTR) {
-			return false, fault.Hostf("", err, "wait for cgroup.events of %s", g.path)
-		}
+		unix.Poll(fds[:], int(left/time.Millisecond)+1)
 	}
 }
 

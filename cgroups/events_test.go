@@ -79,6 +79,41 @@ func TestFreezeTakesBack(t *testing.T) {
 	}
 }
 
+// TestFreezeWaitsForAllBelow: the kernel calls a group frozen while one below it
+// still is not.
+func TestFreezeWaitsForAllBelow(t *testing.T) {
+	g := fake(t, map[string]string{"cgroup.freeze": "", "cgroup.events": "frozen 1\n"})
+	for _, name := range []string{"below", "below/cgroup.events"} {
+		if err := unix.Mkdirat(g.fd, name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantFault(t, g.Freeze(), fault.Host, "", "look for frozen processes below", unix.EISDIR)
+	below, err := openAt(g.fd, "below", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(below)
+	if err := unix.Unlinkat(below, "cgroup.events", unix.AT_REMOVEDIR); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Freeze(); err != nil {
+		t.Errorf("with a group below that was just removed: %v", err)
+	}
+	events, err := unix.Openat(below, "cgroup.events", unix.O_CREAT|unix.O_RDWR, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(events)
+	unix.Pwrite(events, []byte("frozen 0\n"), 0)
+	wantFault(t, g.Freeze(), fault.Host, "", "do not freeze or thaw", unix.ETIMEDOUT)
+	g.patience = 50 * time.Millisecond
+	go unix.Pwrite(events, []byte("frozen 1\n"), 0)
+	if err := g.Freeze(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEventErrors(t *testing.T) {
 	none := fake(t, nil)
 	wantFault(t, none.Kill(), fault.Host, "", "kill the processes of the cgroup /fake", unix.ENOENT)

@@ -15,12 +15,14 @@ import (
 type Root struct {
 	fd       int
 	mount    string
+	self     string        // the file that names brig's own cgroup
 	patience time.Duration // how long the kernel may take to do what it was told
 }
 
 const (
 	pureMount   = "/sys/fs/cgroup"
 	hybridMount = "/sys/fs/cgroup/unified"
+	selfCgroup  = "/proc/self/cgroup"
 	patience    = 10 * time.Second
 	pathPointer = "/linux/cgroupsPath"
 	// beneath keeps every look-up inside the hierarchy and the group.
@@ -43,7 +45,7 @@ func findRoot(mounts ...string) (*Root, error) {
 		}
 		var st unix.Statfs_t
 		if err := unix.Fstatfs(fd, &st); err == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-			return &Root{fd: fd, mount: mount, patience: patience}, nil
+			return &Root{fd: fd, mount: mount, self: selfCgroup, patience: patience}, nil
 		}
 		unix.Close(fd)
 	}
@@ -71,7 +73,7 @@ func (r *Root) Path(cgroupsPath, id string) (string, *fault.Error) {
 	}
 	clean := cleanPath(cgroupsPath)
 	if !strings.HasPrefix(cgroupsPath, "/") {
-		own, err := ownPath()
+		own, err := r.ownPath()
 		if err != nil {
 			return "", fault.Hostf(pathPointer, err, "read brig's own cgroup")
 		}
@@ -105,8 +107,8 @@ func cleanPath(p string) string {
 	return "/" + strings.Join(parts, "/")
 }
 
-func ownPath() (string, error) {
-	raw, err := os.ReadFile("/proc/self/cgroup")
+func (r *Root) ownPath() (string, error) {
+	raw, err := os.ReadFile(r.self)
 	if err != nil {
 		return "", err
 	}

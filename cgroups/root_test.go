@@ -13,24 +13,40 @@ import (
 )
 
 func TestPath(t *testing.T) {
-	own, err := ownPath()
-	if err != nil {
-		t.Skip("there is no cgroup v2 here")
-	}
-	r := &Root{}
+	r := selfRoot(t, "4:memory:/m\n0::/own/group\n")
 	for _, c := range []struct{ name, path, want string }{
 		{"none", "", "/brig/id"},
 		{"absolute", "/a/b", "/a/b"},
 		{"doubled slashes and dots", "//a/./b//", "/a/b"},
-		{"relative", "a/b", cleanPath(own + "/a/b")},
+		{"relative", "a/b", "/own/group/a/b"},
 		{"colons in a path", "/kube/a:b:c", "/kube/a:b:c"},
-		{"one colon", "a:b", cleanPath(own + "/a:b")},
+		{"one colon", "a:b", "/own/group/a:b"},
 		{"dots in names", "/..a/b../...", "/..a/b../..."},
 		{"longest name", "/" + strings.Repeat("a", 255), "/" + strings.Repeat("a", 255)},
 	} {
 		if got, err := r.Path(c.path, "id"); err != nil || got != c.want {
 			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
 		}
+	}
+}
+
+// selfRoot believes that brig's own cgroup is what a text says.
+func selfRoot(t testing.TB, text string) *Root {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cgroup")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return &Root{self: file}
+}
+
+func TestPathBelowUnknown(t *testing.T) {
+	_, err := selfRoot(t, "4:memory:/m\n").Path("a", "id")
+	wantFault(t, err, fault.Host, "/linux/cgroupsPath", "read brig's own cgroup", unix.ENOENT)
+	_, err = (&Root{self: "/nonesuch/file"}).Path("a", "id")
+	wantFault(t, err, fault.Host, "/linux/cgroupsPath", "read brig's own cgroup", unix.ENOENT)
+	if got, err := (&Root{}).Path("/a", "id"); got != "/a" || err != nil {
+		t.Errorf("an absolute path needs no own cgroup, but %v", err)
 	}
 }
 
@@ -61,8 +77,9 @@ func FuzzPath(f *testing.F) {
 	for _, s := range []string{"", "/", "/a/b", "a", "..", "/a/../..", "x:y:z", "/\x00", "./."} {
 		f.Add(s)
 	}
+	r := selfRoot(f, "0::/own\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		got, err := (&Root{}).Path(s, "id")
+		got, err := r.Path(s, "id")
 		if err != nil {
 			return
 		}
@@ -114,6 +131,9 @@ func TestFindRoot(t *testing.T) {
 	}
 	defer r.Close()
 	var st unix.Statfs_t
+	if own, err := r.ownPath(); err != nil || !strings.HasPrefix(own, "/") {
+		t.Errorf("brig's own cgroup is %q, %v", own, err)
+	}
 	if err := unix.Statfs(r.mount, &st); err != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
 		t.Errorf("%s has the magic %#x: %v", r.mount, st.Type, err)
 	}

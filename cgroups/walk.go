@@ -1,7 +1,6 @@
 package cgroups
 
 import (
-	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -81,15 +80,10 @@ func enter(at *int, name string) ([]string, error) {
 }
 
 func climb(at *int) error {
-	for {
-		fd, err := unix.Openat(*at, "..", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err == nil {
-			unix.Close(*at)
-			*at = fd
-		}
-		return err
+	fd, err := unix.Openat(*at, "..", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err == nil {
+		unix.Close(*at)
+		*at = fd
 	}
+	return err
 }
