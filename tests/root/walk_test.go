@@ -220,7 +220,7 @@ func TestWalk(t *testing.T) {
 		open + "7\nclose(8) = 0" + exec:                                                     false, // another fd
 		open + "7\nclose(7) = 0":                                                            false, // no end
 		open + "7\nclose(7) = 0\ngetpid() = 1" + exec:                                       false, // one too many
-		open + "7" + exec: false, // one too few
+		open + "7\n" + strings.TrimPrefix(exec, "\n"):                                       false, // one too few
 		open + "-1 ENOTDIR (Not a directory)\nclose(7) = 0" + exec:                          false, // no branch for it
 		open + "-1 ENOENT (No such file)\nmkdirat(7, \"y\", 0755) = 0\nclose(7) = 0" + exec: false, // another name
 		strings.Replace(open, "O_PATH", "O_DIRECTORY", 1) + "7\nclose(7) = 0" + exec:        false, // another flag
