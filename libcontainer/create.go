@@ -238,10 +238,16 @@ func (m *made) release(fd int) error {
 	if err == nil {
 		return nil
 	}
-	if msg, e := m.stage.Receive(); e == nil && msg.Failed() {
-		return m.program.Fault(msg)
+	// What it said before it failed lies in front of that.
+	for {
+		msg, e := m.stage.Receive()
+		switch {
+		case e != nil || msg.Ended():
+			return err
+		case msg.Failed():
+			return m.program.Fault(msg)
+		}
 	}
-	return err
 }
 
 // tailOf is what `brig start` needs to explain an error of the stage.
