@@ -36,17 +36,18 @@ func TestRemoveWithProcesses(t *testing.T) {
 	r, base := hierarchy(t)
 	path := base + "/a"
 	g := create(t, r, path)
-	p := start(t, g, "read x")
+	all := []*process{start(t, g, "read x")}
 	for _, below := range []string{"/1", "/1/2", "/1/2/3", "/4", "/4/5"} {
-		q := start(t, create(t, r, path+below), "read x")
-		t.Cleanup(func() { q.killed(t) })
+		all = append(all, start(t, create(t, r, path+below), "read x"))
 	}
 	other := create(t, r, base+"/other")
 	q := start(t, other, "read x; echo $x")
 	if err := r.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	p.killed(t)
+	for _, p := range all {
+		p.killed(t)
+	}
 	q.say(t, "alive")
 	if exists(r, path) || q.line(t) != "alive" {
 		t.Error("the group is there, or a process of another one was killed")
@@ -245,6 +246,27 @@ func TestWalkErrors(t *testing.T) {
 	}
 	if err := asNobody(func() error { return walk(r.fd, visit) }); !errors.Is(err, unix.EACCES) {
 		t.Error(err)
+	}
+}
+
+// TestWalkWhileRemoved: what goes while others are visited is passed over.
+func TestWalkWhileRemoved(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b", "c"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	visits := 0
+	err := walk(fakeRoot(t, dir).fd, func(int) error {
+		visits++
+		for _, name := range []string{"a", "b", "c"} {
+			os.Remove(filepath.Join(dir, name))
+		}
+		return nil
+	})
+	if err != nil || visits != 2 {
+		t.Errorf("%v after %d visits, want the first and the top", err, visits)
 	}
 }
 
