@@ -100,13 +100,7 @@ func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limit
 	if err := m.spawn(o, in, listener); err != nil {
 		return err
 	}
-	if err := m.limitDevices(in, writes); err != nil {
-		return err
-	}
-	if o.spawned != nil {
-		o.spawned()
-	}
-	return m.await(in)
+	return m.await(o, in, writes)
 }
 
 // spawn starts the stage with the fds that its program expects.
@@ -129,7 +123,7 @@ func (m *made) spawn(o *CreateOptions, in *plan.Input, listener int) error {
 // await follows the stage until the container is ready: it records init's pid,
 // maps ids, and turns an error frame into the error it means. Init and the process
 // that forked it run side by side, so their messages come in any order.
-func (m *made) await(in *plan.Input) error {
+func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 	for ready := false; !ready || m.rec == nil; {
 		msg, err := m.stage.Receive()
 		switch {
@@ -142,7 +136,7 @@ func (m *made) await(in *plan.Input) error {
 		case msg.Type == nsenter.MessageReady:
 			ready = true
 		case msg.Type == nsenter.MessagePid:
-			if err := m.adopt(in, msg); err != nil {
+			if err := m.adopt(o, in, writes, msg); err != nil {
 				return err
 			}
 		}
@@ -162,7 +156,7 @@ func (m *made) vanished(in *plan.Input) error {
 }
 
 // adopt does what needs the host, for the process that the stage has forked.
-func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
+func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsenter.Message) error {
 	m.pidfd = msg.Pidfd
 	proc, err := openProc()
 	if err != nil {
@@ -194,6 +188,14 @@ func (m *made) adopt(in *plan.Input, msg nsenter.Message) error {
 		if err := proc.write(msg.Pid, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
 			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
 		}
+	}
+	// From here on init has much to do and brig has not: what may wait until now has
+	// waited, so that nothing keeps the stage from its processor.
+	if err := m.limitDevices(in, writes); err != nil {
+		return err
+	}
+	if o.spawned != nil {
+		o.spawned()
 	}
 	if !in.Run {
 		return nil

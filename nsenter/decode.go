@@ -74,7 +74,7 @@ func (p *Program) decodeInstruction(in *Instruction, wire []byte, arch string, n
 	in.Target = int(le.Uint32(wire[12:]))
 	for i := range in.Args {
 		a := Arg{Kind: Kind(kinds >> (2 * i) & 3), Value: le.Uint64(wire[16+8*i:])}
-		base := p.address(Arg{Kind: a.Kind})
+		base := p.address(&Arg{Kind: a.Kind})
 		if a.Kind != Immediate {
 			a.Value -= base
 		}

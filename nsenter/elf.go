@@ -24,6 +24,13 @@ const (
 // Link appends an encoded program to the stage as its program segment: one file
 // that the kernel maps whole, so that the stage reads no file and no fd.
 func Link(stage, program []byte, scratch int) ([]byte, error) {
+	out, err := linkFor(stage, len(program), scratch)
+	return append(out, program...), err
+}
+
+// linkFor is Link for a program of a size that the caller appends itself: there is
+// room for it.
+func linkFor(stage []byte, size, scratch int) ([]byte, error) {
 	le := binary.LittleEndian
 	if len(stage) < elfMinHeader || string(stage[:4]) != "\x7fELF" {
 		return nil, fault.Bugf("link: the stage is not an ELF file")
@@ -47,12 +54,11 @@ func Link(stage, program []byte, scratch int) ([]byte, error) {
 		return nil, fault.Bugf("link: the stage has no program or no scratch segment")
 	}
 	offset := (uint64(len(stage)) + align - 1) &^ (align - 1)
-	out := make([]byte, offset+uint64(len(program)))
+	out := make([]byte, offset, offset+uint64(size))
 	copy(out, stage)
-	copy(out[offset:], program)
 	le.PutUint64(out[programHeader+phOffset:], offset)
-	le.PutUint64(out[programHeader+phFilesz:], uint64(len(program)))
-	le.PutUint64(out[programHeader+phMemsz:], uint64(len(program)))
+	le.PutUint64(out[programHeader+phFilesz:], uint64(size))
+	le.PutUint64(out[programHeader+phMemsz:], uint64(size))
 	le.PutUint64(out[scratchHeader+phMemsz:], uint64(scratch))
 	return out, nil
 }

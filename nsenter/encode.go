@@ -125,18 +125,33 @@ func (p *Program) Encode(arch string) ([]byte, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	le := binary.LittleEndian
-	branches := 0
+	return p.appendTo(make([]byte, 0, p.size()), arch), nil
+}
+
+// size is that of the encoded program, in bytes.
+func (p *Program) size() int {
+	return headerSize + len(p.Instructions)*instructionSize + p.branches()*branchSize + len(p.Data)
+}
+
+func (p *Program) branches() int {
+	n := 0
 	for i := range p.Instructions {
-		branches += len(p.Instructions[i].On)
+		n += len(p.Instructions[i].On)
 	}
-	out := make([]byte, 0, headerSize+len(p.Instructions)*instructionSize+branches*branchSize+len(p.Data))
-	for _, v := range [...]int{wireMagic, wireVersion, len(p.Instructions), branches, len(p.Data), p.ScratchSize, p.Report, 0} {
+	return n
+}
+
+// appendTo appends the encoded program, which has been checked.
+func (p *Program) appendTo(out []byte, arch string) []byte {
+	le := binary.LittleEndian
+	for _, v := range [...]int{wireMagic, wireVersion, len(p.Instructions), p.branches(), len(p.Data), p.ScratchSize, p.Report, 0} {
 		out = le.AppendUint32(out, uint32(v))
 	}
 	first := 0
 	for i := range p.Instructions {
-		out = p.appendInstruction(out, &p.Instructions[i], arch, first)
+		start := len(out)
+		out = append(out, zeroInstruction[:]...)
+		p.putInstruction(out[start:], &p.Instructions[i], arch, first)
 		first += len(p.Instructions[i].On)
 	}
 	for i := range p.Instructions {
@@ -144,35 +159,40 @@ func (p *Program) Encode(arch string) ([]byte, error) {
 			out = le.AppendUint32(le.AppendUint32(out, uint32(b.Errno)), uint32(b.Target))
 		}
 	}
-	return append(out, p.Data...), nil
+	return append(out, p.Data...)
 }
 
-func (p *Program) appendInstruction(out []byte, in *Instruction, arch string, branch int) []byte {
+var zeroInstruction [instructionSize]byte
+
+func (p *Program) putInstruction(out []byte, in *Instruction, arch string, branch int) {
 	le := binary.LittleEndian
+	out = out[:instructionSize]
 	nr := uint16(sysExitGroup)
 	if in.Op == OpCall || in.Op == OpFork {
 		nr = in.Sys.number(arch)
 	}
+	out[0], out[1] = byte(in.Op), in.Width
+	le.PutUint16(out[2:], nr)
 	kinds := uint16(0)
-	for i, a := range in.Args {
+	for i := range in.Args {
+		a := &in.Args[i]
 		kinds |= uint16(a.Kind) << (2 * i)
+		le.PutUint64(out[16+8*i:], p.address(a))
 	}
-	out = le.AppendUint16(append(out, byte(in.Op), in.Width), nr)
-	out = le.AppendUint16(le.AppendUint16(out, kinds), uint16(len(in.On)))
-	out = le.AppendUint32(le.AppendUint32(out, uint32(branch)), uint32(in.Target))
-	for _, a := range in.Args {
-		out = le.AppendUint64(out, p.address(a))
-	}
+	le.PutUint16(out[4:], kinds)
+	le.PutUint16(out[6:], uint16(len(in.On)))
+	le.PutUint32(out[8:], uint32(branch))
+	le.PutUint32(out[12:], uint32(in.Target))
 	dst := uint32(wireNoSlot)
 	if in.Dst != NoSlot {
 		dst = uint32(in.Dst)
 	}
-	return le.AppendUint32(le.AppendUint32(out, dst), 0)
+	le.PutUint32(out[64:], dst)
 }
 
 // address turns an operand into the word that the stage reads: every address is
 // absolute, so that the stage adds nothing up.
-func (p *Program) address(a Arg) uint64 {
+func (p *Program) address(a *Arg) uint64 {
 	switch a.Kind {
 	case SlotValue, Scratch:
 		return ScratchBase + a.Value

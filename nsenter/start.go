@@ -101,11 +101,14 @@ func Start(p *Program, o Options) (*Stage, error) {
 }
 
 func imageOf(p *Program) ([]byte, error) {
-	encoded, err := p.Encode(runtime.GOARCH)
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	image, err := linkFor(stageELF(), p.size(), p.ScratchSize)
 	if err != nil {
 		return nil, err
 	}
-	return Link(stageELF(), encoded, p.ScratchSize)
+	return p.appendTo(image, runtime.GOARCH), nil
 }
 
 // memfdSeals make the stage unwritable for good, through any fd or name.

@@ -58,13 +58,15 @@ var constraints = [...]constraint{
 // checkOrder checks the constraints on a program. Instructions of the parent part
 // come last in the program and run beside the container's.
 func checkOrder(p *nsenter.Program) error {
-	for _, k := range constraints {
-		last, first := -1, len(p.Steps)
-		for i := range p.Steps {
-			if p.Steps[i].Section == k.before {
+	runs := sectionRuns(p)
+	for i := range constraints {
+		k := &constraints[i]
+		last, first := -1, len(runs)
+		for i := range runs {
+			if runs[i] == k.before {
 				last = i
 			}
-			if p.Steps[i].Section == k.after && i < first {
+			if runs[i] == k.after && i < first {
 				first = i
 			}
 		}
@@ -73,4 +75,16 @@ func checkOrder(p *nsenter.Program) error {
 		}
 	}
 	return nil
+}
+
+// sectionRuns are the sections of a program's steps, in order, each run of steps
+// of one section once.
+func sectionRuns(p *nsenter.Program) []string {
+	runs := make([]string, 0, 64)
+	for i := range p.Steps {
+		if s := p.Steps[i].Section; len(runs) == 0 || runs[len(runs)-1] != s {
+			runs = append(runs, s)
+		}
+	}
+	return runs
 }

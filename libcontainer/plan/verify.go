@@ -42,6 +42,7 @@ func requirementsOf(in *Input) Requirements {
 // bug of brig and does not run.
 func Verify(p *nsenter.Program, r Requirements) error {
 	v := &verifier{p: p, r: r, origins: make(map[uint64]origin, 64), fork: -1}
+	v.indexSteps()
 	for i := range p.Instructions {
 		if p.Instructions[i].Op == nsenter.OpFork {
 			v.fork, v.parent = i, p.Instructions[i].Target
@@ -95,7 +96,8 @@ type verifier struct {
 	origins      map[uint64]origin
 	cloneOf      [2]uint64 // the last selfTree's slot, and the slot it is a clone of
 	attached     []uint64
-	musts        []int // instructions that no jump may skip
+	musts        []int   // instructions that no jump may skip
+	steps        []int32 // instruction → its step, -1 before the first
 }
 
 func (v *verifier) broken(i int, format string, args ...any) error {
@@ -112,7 +114,23 @@ func (v *verifier) broken(i int, format string, args ...any) error {
 func (v *verifier) container(i int) bool { return i > v.fork && i < v.parent }
 
 // section is the emitter that made an instruction.
-func (v *verifier) section(i int) string { return v.p.StepOf(i).Section }
+func (v *verifier) section(i int) string {
+	if s := v.steps[i]; s >= 0 {
+		return v.p.Steps[s].Section
+	}
+	return ""
+}
+
+func (v *verifier) indexSteps() {
+	v.steps = make([]int32, len(v.p.Instructions))
+	step := int32(-1)
+	for i := range v.steps {
+		for int(step)+1 < len(v.p.Steps) && v.p.Steps[step+1].First <= i {
+			step++
+		}
+		v.steps[i] = step
+	}
+}
 
 // text is a string operand.
 func (v *verifier) text(a nsenter.Arg) string {

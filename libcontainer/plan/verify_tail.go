@@ -205,7 +205,7 @@ func (v *verifier) dominance() error {
 				continue
 			}
 			// The step's own rest, and nothing of the next one.
-			if s := v.section(i); s != "maskedPaths" && s != "readonlyPaths" && s != "cwd" || v.p.StepOf(b.Target-1) != v.p.StepOf(i) {
+			if s := v.section(i); s != "maskedPaths" && s != "readonlyPaths" && s != "cwd" || v.steps[b.Target-1] != v.steps[i] {
 				return v.broken(k, "rule 7: an error at instruction %d skips it", i)
 			}
 		}
