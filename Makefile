@@ -61,7 +61,7 @@ install: build ## install ./brig to DESTDIR and PREFIX (/usr/local)
 
 clean: ## remove everything that was built
 	rm -rf brig bin tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \
-		seccomp/*.gz seccomp/*.elf seccomp/embed_gen_*.go
+		seccomp/*.lzw seccomp/*.elf seccomp/embed_gen_*.go
 
 deps: ## install the Debian packages for build, test and bench that are missing
 	@sh tests/deps.sh build demo test bench

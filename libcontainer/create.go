@@ -29,6 +29,7 @@ type CreateOptions struct {
 	PreserveFDs  int
 	Stdio        [3]int
 
+	stays   bool             // the caller waits for init's end anyway
 	spawned func()           // called while the stage works and brig would only wait
 	host    func(*plan.Host) // for tests: changes the facts about this host
 }
@@ -40,6 +41,7 @@ type made struct {
 	group   *cgroups.Group
 	stage   *nsenter.Stage
 	program *nsenter.Program
+	ready   bool // init has said that all is set up
 	pidfd   int
 	pidFile string
 }
@@ -47,7 +49,7 @@ type made struct {
 // Create makes a container that waits for Start. When it returns an error,
 // nothing of the container is left.
 func (r *Runtime) Create(o *CreateOptions) error {
-	m, err := r.make(o, false, false)
+	m, _, err := r.make(o, false, false)
 	if err != nil {
 		return err
 	}
@@ -60,10 +62,10 @@ func (r *Runtime) Create(o *CreateOptions) error {
 }
 
 // make does all of create and run but the last word to the stage.
-func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, error) {
+func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, *plan.Input, error) {
 	in, writes, err := r.compileInput(o, perspective{rootless: rootless(), cache: true})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in.Run, in.Timings = run, timings
 	if o.host != nil {
@@ -71,16 +73,16 @@ func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, error) {
 	}
 	program, err := plan.Create(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m := &made{program: program, pidfd: -1, pidFile: o.PidFile}
 	if m.dir, err = r.claim(o.ID); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := r.build(m, o, in, writes); err != nil {
-		return nil, m.failed(err)
+		return nil, nil, m.failed(err)
 	}
-	return m, nil
+	return m, in, nil
 }
 
 // build brings the container about, one effect after the other, each in the
@@ -123,8 +125,11 @@ func (m *made) spawn(o *CreateOptions, in *plan.Input, listener int) error {
 // await follows the stage until the container is ready: it records init's pid,
 // maps ids, and turns an error frame into the error it means. Init and the process
 // that forked it run side by side, so their messages come in any order.
+//
+// A run that stays has nothing to do when init is ready, for the word to go on lies
+// there already: it is not even woken, and looks at what init said at its end.
 func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
-	for ready := false; !ready || m.rec == nil; {
+	for m.rec == nil || !m.ready && !o.stays {
 		msg, err := m.stage.Receive()
 		switch {
 		case err != nil:
@@ -134,21 +139,23 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 		case msg.Ended():
 			return m.vanished(in)
 		case msg.Type == nsenter.MessageReady:
-			ready = true
+			m.ready = true
 		case msg.Type == nsenter.MessagePid:
 			if err := m.adopt(o, in, writes, msg); err != nil {
 				return err
 			}
 		}
 	}
-	reap(m.stage.Pid)
+	if !o.stays {
+		reap(m.stage.Pid)
+	}
 	return nil
 }
 
 // vanished explains a stage that ended without a word: something killed it.
 func (m *made) vanished(in *plan.Input) error {
 	e := fault.Hostf("", unix.ECHILD, "the stage was killed while it made the container")
-	if in.Spec.Linux.Resources != nil && in.Spec.Linux.Resources.Memory != nil {
+	if r := in.Spec.Linux.Resources; r != nil && r.Memory != nil {
 		e.Pointer = "/linux/resources/memory"
 		e.Hint = "was it the memory limit? it has to hold the payload and some pages of the stage"
 	}
@@ -194,15 +201,16 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	if err := m.limitDevices(in, writes); err != nil {
 		return err
 	}
-	if o.spawned != nil {
-		o.spawned()
-	}
 	if !in.Run {
 		return nil
 	}
 	// There is no start to wait for: all that the payload has to find is written
 	// while the stage works, and the word to go on lies ready for it.
-	return m.commit()
+	err = m.commit()
+	if o.spawned != nil {
+		o.spawned()
+	}
+	return err
 }
 
 func newRecord(in *plan.Input, init identity) *record {
@@ -227,10 +235,14 @@ func (m *made) commit() error {
 // failed removes a container whose start failed, with its pid file: nobody shall
 // take the number for that of a payload.
 func (m *made) failed(err error) error {
+	m.removePidFile()
+	return errors.Join(err, m.undo())
+}
+
+func (m *made) removePidFile() {
 	if m.pidFile != "" && m.rec != nil {
 		unix.Unlink(m.pidFile)
 	}
-	return errors.Join(err, m.undo())
 }
 
 // release tells the stage to go on, with an fd beside the word if fd is not

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"brig/libcontainer/fault"
+	"brig/libcontainer/plan"
 	"brig/nsenter"
 
 	"golang.org/x/sys/unix"
@@ -31,18 +32,21 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		}
 	}
 	var signals chan os.Signal
+	o.stays = !o.Detach && o.Timings == nil
 	o.spawned = func() {
 		if !o.Detach {
 			signals = make(chan os.Signal, 128)
 			go watch(signals)
 		}
 	}
-	m, err := r.make(&o.CreateOptions, true, o.Timings != nil)
+	m, in, err := r.make(&o.CreateOptions, true, o.Timings != nil)
 	if err != nil {
 		return 1, err
 	}
-	if err := m.exec(o); err != nil {
-		return 1, m.failed(err)
+	if !o.stays {
+		if err := m.exec(o); err != nil {
+			return 1, m.failed(err)
+		}
 	}
 	if o.Detach {
 		m.close()
@@ -52,11 +56,35 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 	m.dir.unlock()
 	go m.forward(signals)
 	status := m.wait()
+	if err := m.lastWords(in); err != nil {
+		m.removePidFile()
+		return 1, errors.Join(err, m.finish())
+	}
 	if o.Keep {
 		m.close()
 		return status, nil
 	}
 	return status, m.finish()
+}
+
+// lastWords reads what the stage said after brig had stopped to listen: why it did
+// not come to execute the payload, if it did not.
+func (m *made) lastWords(in *plan.Input) error {
+	for {
+		msg, err := m.stage.Receive()
+		switch {
+		case err != nil:
+			return err
+		case msg.Failed():
+			return m.program.Fault(msg)
+		case msg.Type == nsenter.MessageReady:
+			m.ready = true
+		case msg.Ended() && !m.ready:
+			return m.vanished(in)
+		case msg.Ended():
+			return nil
+		}
+	}
 }
 
 // finish removes a container that has ended, unless somebody else has done it.
@@ -92,16 +120,22 @@ func (m *made) exec(o *RunOptions) error {
 	}
 }
 
-// watch has the Go runtime deliver all signals. Enabling one costs it a switch of
-// threads to and fro; so those that end a program come first, and the others when
-// a short payload is long over.
+// watch has the Go runtime deliver all signals. That costs it threads, and each
+// signal a switch to and fro: half a millisecond that a payload like /bin/true would
+// wait for. So those that end a program come a moment after the start, and the others
+// when a short payload is long over. Until then TERM ends brig as it does before its
+// first line; the container is then listed, and `brig delete --force` removes it.
 func watch(signals chan<- os.Signal) {
+	time.Sleep(watchAfter)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
-	time.Sleep(watchAllAfter)
+	time.Sleep(watchAllAfter - watchAfter)
 	signal.Notify(signals)
 }
 
-const watchAllAfter = 20 * time.Millisecond
+const (
+	watchAfter    = 3 * time.Millisecond
+	watchAllAfter = 20 * time.Millisecond
+)
 
 // forward passes on the signals that brig gets, but for those that are about brig
 // itself.

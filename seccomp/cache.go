@@ -1,10 +1,7 @@
 package seccomp
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"os"
 	"runtime"
@@ -20,18 +17,22 @@ type Cache struct {
 }
 
 // cacheMagic is at the beginning of every file of the cache, with its version.
-const cacheMagic = "BRIGSEC2"
+const cacheMagic = "BRIGSEC3"
 
-// A file is the magic, flags, listener, the program, and a SHA-256 of all that and
-// of the key, so that no entry can pass for another.
+// A file is the magic, flags, listener, the length of the key, the program, the
+// whole key and a checksum of all that. A hit compares the key itself, so that no
+// entry can pass for another; the checksum is for disks, not for enemies, who
+// cannot write here. crypto/sha256 would do both, and cost every start of brig its
+// initialisation.
 const (
-	cacheHeader  = len(cacheMagic) + 8 + 8
-	cacheTrailer = sha256.Size
+	cacheHeader  = len(cacheMagic) + 8 + 8 + 8
+	cacheTrailer = 8
+	maxKey       = 1 << 20
 )
 
-// key names the filter of a profile: a hash of all that goes into it. The fields
-// are written one by one with their lengths, which in a fresh process takes a
-// tenth of the time of encoding/json.
+// key is all that goes into the filter of a profile. The fields are written one by
+// one with their lengths, which in a fresh process takes a tenth of the time of
+// encoding/json.
 func (c Cache) key(p *specs.LinuxSeccomp) string {
 	b := make([]byte, 0, 16384)
 	b = appendText(b, cacheMagic+embeddedProgram().id+runtime.GOARCH)
@@ -50,8 +51,24 @@ func (c Cache) key(p *specs.LinuxSeccomp) string {
 	for i := range p.Syscalls {
 		b = appendRule(b, &p.Syscalls[i])
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return string(b)
+}
+
+// path is the file of a key. Two keys of one name take the place of each other.
+func (c Cache) path(key string) string { return c.Dir + "/" + entryName(key) }
+
+func entryName(key string) string {
+	name := strconv.FormatUint(fnv(key), 16)
+	return "0000000000000000"[len(name):] + name
+}
+
+// fnv is the 64-bit FNV-1a hash.
+func fnv[T string | []byte](b T) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(b) {
+		h = (h ^ uint64(b[i])) * 1099511628211
+	}
+	return h
 }
 
 func appendRule(b []byte, r *specs.LinuxSyscall) []byte {
@@ -90,7 +107,7 @@ func (c Cache) read(key string) (*Filter, error) {
 	if c.Dir == "" {
 		return nil, errCache
 	}
-	fd, err := unix.Open(c.Dir+"/"+key, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	fd, err := unix.Open(c.path(key), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +116,7 @@ func (c Cache) read(key string) (*Filter, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
 	}
-	if st.Mode != unix.S_IFREG|0o600 || int(st.Uid) != os.Geteuid() || st.Size > int64(cacheHeader+maxProgram+cacheTrailer) {
+	if st.Mode != unix.S_IFREG|0o600 || int(st.Uid) != os.Geteuid() || st.Size > int64(cacheHeader+maxProgram+maxKey+cacheTrailer) {
 		return nil, errCache
 	}
 	raw := make([]byte, st.Size)
@@ -110,41 +127,36 @@ func (c Cache) read(key string) (*Filter, error) {
 }
 
 func decode(key string, raw []byte) (*Filter, error) {
-	size := len(raw) - cacheHeader - cacheTrailer
+	size := len(raw) - cacheHeader - len(key) - cacheTrailer
 	if size <= 0 || size > maxProgram || size%insnSize != 0 || string(raw[:len(cacheMagic)]) != cacheMagic {
 		return nil, errCache
 	}
-	body, sum := raw[:len(raw)-cacheTrailer], raw[len(raw)-cacheTrailer:]
-	if want := checksum(key, body); !bytes.Equal(sum, want[:]) {
+	le := binary.LittleEndian
+	body, sum := raw[:len(raw)-cacheTrailer], le.Uint64(raw[len(raw)-cacheTrailer:])
+	head := body[len(cacheMagic):]
+	if le.Uint64(head[16:]) != uint64(len(key)) || string(body[len(body)-len(key):]) != key || sum != fnv(body) {
 		return nil, errCache
 	}
-	flags := binary.LittleEndian.Uint64(body[len(cacheMagic):])
-	listener := binary.LittleEndian.Uint64(body[len(cacheMagic)+8:])
-	return &Filter{Program: body[cacheHeader:], Flags: flags, Listener: listener != 0}, nil
+	program := body[cacheHeader : cacheHeader+size]
+	return &Filter{Program: program, Flags: le.Uint64(head), Listener: le.Uint64(head[8:]) != 0}, nil
 }
 
 func encode(key string, f *Filter) []byte {
-	raw := append(make([]byte, 0, cacheHeader+len(f.Program)+cacheTrailer), cacheMagic...)
-	raw = binary.LittleEndian.AppendUint64(raw, f.Flags)
+	le := binary.LittleEndian
+	raw := append(make([]byte, 0, cacheHeader+len(f.Program)+len(key)+cacheTrailer), cacheMagic...)
+	raw = le.AppendUint64(raw, f.Flags)
 	listener := uint64(0)
 	if f.Listener {
 		listener = 1
 	}
-	raw = append(binary.LittleEndian.AppendUint64(raw, listener), f.Program...)
-	sum := checksum(key, raw)
-	return append(raw, sum[:]...)
-}
-
-func checksum(key string, body []byte) [sha256.Size]byte {
-	h := sha256.New()
-	h.Write([]byte(key))
-	h.Write(body)
-	return [sha256.Size]byte(h.Sum(nil))
+	raw = le.AppendUint64(le.AppendUint64(raw, listener), uint64(len(key)))
+	raw = append(append(raw, f.Program...), key...)
+	return le.AppendUint64(raw, fnv(raw))
 }
 
 // write puts a filter into the cache, whole or not at all.
 func (c Cache) write(key string, f *Filter) error {
-	if c.Dir == "" {
+	if c.Dir == "" || len(key) > maxKey {
 		return nil
 	}
 	if err := unix.Mkdir(c.Dir, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
@@ -153,7 +165,7 @@ func (c Cache) write(key string, f *Filter) error {
 	if err := c.makeRoom(); err != nil {
 		return err
 	}
-	temp := c.Dir + "/." + key + "." + strconv.Itoa(os.Getpid())
+	temp := c.Dir + "/." + entryName(key) + "." + strconv.Itoa(os.Getpid())
 	fd, err := unix.Open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
@@ -165,7 +177,7 @@ func (c Cache) write(key string, f *Filter) error {
 	}
 	unix.Close(fd)
 	if err == nil {
-		err = unix.Rename(temp, c.Dir+"/"+key)
+		err = unix.Rename(temp, c.path(key))
 	}
 	if err != nil {
 		unix.Unlink(temp)

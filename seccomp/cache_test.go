@@ -19,7 +19,7 @@ func entryOf(t *testing.T, c Cache, p *specs.LinuxSeccomp) (*Filter, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f, filepath.Join(c.Dir, c.key(p))
+	return f, c.path(c.key(p))
 }
 
 func TestCacheHit(t *testing.T) {
@@ -61,11 +61,15 @@ func TestCacheMistrusts(t *testing.T) {
 		"half insn": func(path string) error {
 			return os.WriteFile(path, encode(key, &Filter{Program: make([]byte, 12)}), 0o600)
 		},
-		"other key": func(path string) error { return os.WriteFile(path, encode(strings.Repeat("0", 64), wrong), 0o600) },
-		"magic":     func(path string) error { return os.WriteFile(path, change(0), 0o600) },
-		"flags":     func(path string) error { return os.WriteFile(path, change(len(cacheMagic)), 0o600) },
-		"program":   func(path string) error { return os.WriteFile(path, change(cacheHeader+4), 0o600) },
-		"checksum":  func(path string) error { return os.WriteFile(path, change(len(valid)-1), 0o600) },
+		"other key": func(path string) error {
+			return os.WriteFile(path, encode(strings.Repeat("0", len(key)), wrong), 0o600)
+		},
+		"shorter key": func(path string) error { return os.WriteFile(path, encode(key[1:], wrong), 0o600) },
+		"key length":  func(path string) error { return os.WriteFile(path, change(len(cacheMagic)+16), 0o600) },
+		"magic":       func(path string) error { return os.WriteFile(path, change(0), 0o600) },
+		"flags":       func(path string) error { return os.WriteFile(path, change(len(cacheMagic)), 0o600) },
+		"program":     func(path string) error { return os.WriteFile(path, change(cacheHeader+4), 0o600) },
+		"checksum":    func(path string) error { return os.WriteFile(path, change(len(valid)-1), 0o600) },
 		"too long": func(path string) error {
 			return os.WriteFile(path, encode(key, &Filter{Program: make([]byte, maxProgram+8)}), 0o600)
 		},
@@ -178,6 +182,17 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s and %s have the same key", first, text)
 		}
 		seen[key] = text
+	}
+}
+
+// A profile too long for the cache is compiled every time.
+func TestCacheOfLongKeys(t *testing.T) {
+	c := Cache{Dir: filepath.Join(t.TempDir(), "cache")}
+	if err := c.write(strings.Repeat("k", maxKey+1), &Filter{Program: make([]byte, 8)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(c.Dir); err == nil {
+		t.Error("it was written")
 	}
 }
 

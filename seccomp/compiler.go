@@ -2,7 +2,7 @@ package seccomp
 
 import (
 	"bytes"
-	"compress/gzip"
+	"compress/lzw"
 	"encoding/json"
 	"errors"
 	"io"
@@ -19,8 +19,8 @@ import (
 // embeddedCompiler is the program compiler/, compressed, and what filters in the
 // cache are bound to: a hash of all that makes them.
 type embeddedCompiler struct {
-	gz *[]byte
-	id string
+	packed *[]byte // by pack/
+	id     string
 }
 
 // embeddedProgram is what make builds and a generated file embeds. Plain go build
@@ -40,11 +40,11 @@ type result struct {
 // maxResult bounds the answer: 4096 instructions in base64 and the unknown names.
 const maxResult = 1 << 20
 
-// runCompiler has libseccomp compile a profile. The compiler, given compressed, runs
+// runCompiler has libseccomp compile a profile. The compiler, given packed, runs
 // with nothing of the caller's environment, from a sealed memfd, before any
 // namespace is entered.
-func runCompiler(gz []byte, profile *specs.LinuxSeccomp) (*result, error) {
-	program, err := compilerFile(gz)
+func runCompiler(packed []byte, profile *specs.LinuxSeccomp) (*result, error) {
+	program, err := compilerFile(packed)
 	if errors.Is(err, unix.EACCES) {
 		return nil, fault.Hostf(pointer, err, "unpack the compiler of seccomp profiles").WithHint("is the sysctl vm.memfd_noexec 2?")
 	}
@@ -113,7 +113,7 @@ const compilerSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW |
 
 // compilerFile unpacks the compiler into a sealed memfd, opened for reading: what
 // is open for writing cannot be executed.
-func compilerFile(gz []byte) (*os.File, error) {
+func compilerFile(packed []byte) (*os.File, error) {
 	fd, err := unix.MemfdCreate("brig-seccomp", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) { // MFD_EXEC is of 6.3
 		fd, err = unix.MemfdCreate("brig-seccomp", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -123,11 +123,7 @@ func compilerFile(gz []byte) (*os.File, error) {
 	}
 	f := os.NewFile(uintptr(fd), "brig-seccomp")
 	defer f.Close()
-	unpacked, err := gzip.NewReader(bytes.NewReader(gz))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(f, unpacked); err != nil {
+	if _, err := io.Copy(f, lzw.NewReader(bytes.NewReader(packed), lzw.LSB, 8)); err != nil {
 		return nil, err
 	}
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, compilerSeals); err != nil {

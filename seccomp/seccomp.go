@@ -44,7 +44,7 @@ func (c Cache) Load(profile *specs.LinuxSeccomp) (*Filter, error) {
 
 // compile runs libseccomp and puts the stub in front of its filter.
 func compile(profile *specs.LinuxSeccomp) (*Filter, error) {
-	result, err := runCompiler(*embeddedProgram().gz, profile)
+	result, err := runCompiler(*embeddedProgram().packed, profile)
 	if err != nil {
 		return nil, err
 	}

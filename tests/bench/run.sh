@@ -2,9 +2,9 @@
 # Measures `brig run` of /bin/true beside the installed crun and runc, and `brig
 # --version` beside an empty Go program: run.sh, from `make bench`.
 #
-# ROUNDS, RUNS, and the programs BRIG, CRUN, RUNC can be set from outside.
+# ROUNDS (of single starts), RUNS (in a row), and the programs BRIG, CRUN, RUNC can be set from outside.
 set -eu
-rounds=${ROUNDS:-9} runs=${RUNS:-30} go=${GO:-go}
+rounds=${ROUNDS:-240} runs=${RUNS:-30} go=${GO:-go}
 PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -15,14 +15,16 @@ if [ "$(id -u)" != 0 ]; then
 	echo "bench: needs root, for the containers of all three runtimes are the same only there" >&2
 	exit 1
 fi
-# crun refuses hosts with v1 hierarchies: all three see cgroup v2 only.
+# crun refuses hosts with v1 hierarchies: all three see cgroup v2 only. State lies in
+# a tmpfs, as /run is one where engines run.
 if [ -z "${BENCH_VIEW:-}" ]; then
 	BENCH_VIEW=1 exec unshare -m --propagation private \
 		sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"' -- sh "$0"
 fi
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+mount -t tmpfs -o mode=755 brig-bench "$work"
+trap 'umount -l "$work"; rmdir "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 chmod 755 "$work" # root of the container is an ordinary user here
 mkdir -p "$out" "$work/bundle/rootfs"
@@ -44,33 +46,42 @@ for command in "$brig_run" "$crun_run" "$runc_run"; do
 	$command || { echo "bench: failed: $command" >&2; exit 1; }
 done
 
-# measure TIMES FILE -n NAME COMMAND …: each command TIMES × RUNS times.
+# measure RUNS WARMUP FILE -n NAME COMMAND …
 measure() {
-	n=$(($1 * runs))
-	shift
+	n=$1 warmup=$2
+	shift 2
 	# Outliers are expected, and medians ignore them; anything else matters.
-	hyperfine -N --style none --warmup 3 --runs "$n" --export-json "$@" >/dev/null 2>"$work/errors" || {
+	hyperfine -N --style none --warmup "$warmup" --runs "$n" --export-json "$@" >/dev/null 2>"$work/errors" || {
 		cat "$work/errors" >&2
 		exit 1
 	}
 }
 
-# The machine's speed changes over seconds: every round measures all programs one
-# after the other, and only figures of one round are divided by each other. Every
-# second round goes backwards, so that none of them is always first.
+# The machine's speed changes from one second to the next, so only figures of one
+# short round are divided by each other. And the kernel takes a container apart after
+# its runtime has gone: a start pays for what the one before it left. So the rounds
+# of single starts go through all orders, and each program follows each.
 round=0
 while [ "$round" -lt "$rounds" ]; do
+	set -- brig "$brig_run" crun "$crun_run" runc "$runc_run"
+	case $((round % 6)) in
+	1) set -- "$1" "$2" "$5" "$6" "$3" "$4" ;;
+	2) set -- "$3" "$4" "$1" "$2" "$5" "$6" ;;
+	3) set -- "$3" "$4" "$5" "$6" "$1" "$2" ;;
+	4) set -- "$5" "$6" "$1" "$2" "$3" "$4" ;;
+	5) set -- "$5" "$6" "$3" "$4" "$1" "$2" ;;
+	esac
 	round=$((round + 1))
-	printf '\rround %d of %d ' "$round" "$rounds" >&2
-	if [ $((round % 2)) = 1 ]; then
-		measure 1 "$out/run-$round.json" -n brig "$brig_run" -n crun "$crun_run" -n runc "$runc_run"
-		measure 3 "$out/version-$round.json" -n 'brig --version' "$brig --version" -n 'empty Go program' "$work/empty"
-	else
-		measure 1 "$out/run-$round.json" -n runc "$runc_run" -n crun "$crun_run" -n brig "$brig_run"
-		measure 3 "$out/version-$round.json" -n 'empty Go program' "$work/empty" -n 'brig --version' "$brig --version"
-	fi
+	measure 1 0 "$out/run-$round.json" -n "$1" "$2" -n "$3" "$4" -n "$5" "$6"
 done
-printf '\r                  \r' >&2
+
+# The same program many times in a row.
+round=0
+while [ "$round" -lt "$((rounds / 12))" ]; do
+	round=$((round + 1))
+	measure "$runs" 1 "$out/row-$round.json" -n 'brig in a row' "$brig_run" -n 'crun in a row' "$crun_run"
+	measure "$runs" 1 "$out/version-$round.json" -n 'brig --version' "$brig --version" -n 'empty Go program' "$work/empty"
+done
 
 # The smallest of five: whatever comes on top is the state of the machine.
 peak() {

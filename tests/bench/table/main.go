@@ -67,12 +67,17 @@ func run(args []string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	rows, err := readRounds(args[0], "row-*.json")
+	if err != nil {
+		return err
+	}
 	versions, err := readRounds(args[0], "version-*.json")
 	if err != nil {
 		return err
 	}
 	s := summary{Sizes: map[string]string{}}
 	s.add(starts, [][2]string{{"brig", "crun"}, {"brig", "runc"}})
+	s.add(rows, [][2]string{{"brig in a row", "crun in a row"}})
 	s.add(versions, [][2]string{{"brig --version", "empty Go program"}})
 	for _, arg := range args[1:] {
 		name, value, _ := strings.Cut(arg, "=")
