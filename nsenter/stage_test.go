@@ -426,7 +426,7 @@ func TestStageIsSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, err := sealedMemfd("test", image, []uintptr{0, 1, 2, 3})
+	fd, err := sealedMemfd("test", image.size, image.write, []uintptr{0, 1, 2, 3})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"unsafe"
 
 	"brig/libcontainer/fault"
 
@@ -85,7 +86,7 @@ func Start(p *Program, o Options) (*Stage, error) {
 			files = append(files, uintptr(o.Files[i]))
 		}
 	}
-	memfd, err := sealedMemfd("brig", image, files)
+	memfd, err := sealedMemfd("brig", image.size, image.write, files)
 	if err != nil {
 		syscall.Close(pair[0])
 		return nil, err
@@ -100,15 +101,29 @@ func Start(p *Program, o Options) (*Stage, error) {
 	return &Stage{Pid: pid, control: pair[0]}, nil
 }
 
-func imageOf(p *Program) ([]byte, error) {
+// image is the linked stage, that writes itself where it is wanted.
+type image struct {
+	l       *linker
+	p       *Program
+	size    int
+	program int
+}
+
+func imageOf(p *Program) (*image, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	image, err := linkFor(stageELF(), p.size(), p.ScratchSize)
+	l, err := newLinker(stageELF())
 	if err != nil {
 		return nil, err
 	}
-	return p.appendTo(image, runtime.GOARCH), nil
+	n := p.size()
+	return &image{l: l, p: p, size: l.size(n), program: n}, nil
+}
+
+func (m *image) write(out []byte) {
+	place := m.l.link(out, m.program, m.p.ScratchSize)
+	m.p.appendTo(place[:0], runtime.GOARCH)
 }
 
 // memfdSeals make the stage unwritable for good, through any fd or name.
@@ -119,8 +134,9 @@ const sealTries = 1000
 
 // sealedMemfd writes an executable into a memfd and seals it. Its fd lies above
 // every fd of files, because ForkExec moves those by dup3 onto numbers that it
-// believes to be free.
-func sealedMemfd(name string, image []byte, files []uintptr) (int, error) {
+// believes to be free. The image is written in place: every page that a start
+// touches once more costs it microseconds.
+func sealedMemfd(name string, size int, write func([]byte), files []uintptr) (int, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
 	if errors.Is(err, unix.EINVAL) { // MFD_EXEC is of 6.3
 		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -130,12 +146,8 @@ func sealedMemfd(name string, image []byte, files []uintptr) (int, error) {
 			WithHint("brig executes its stage from a memfd; vm.memfd_noexec=2 forbids that")
 	}
 	defer syscall.Close(fd)
-	for off := 0; off < len(image); {
-		n, err := unix.Pwrite(fd, image[off:], int64(off))
-		if err != nil {
-			return -1, fault.Hostf("", err, "write the stage to its memfd")
-		}
-		off += n
+	if err := fill(fd, size, write); err != nil {
+		return -1, fault.Hostf("", err, "write the stage to its memfd")
 	}
 	_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, memfdSeals)
 	// A page that the kernel just works on counts as one that is being written.
@@ -165,6 +177,20 @@ func sealedMemfd(name string, image []byte, files []uintptr) (int, error) {
 		return -1, fault.Hostf("", err, "move the stage's fd out of the way")
 	}
 	return moved, nil
+}
+
+// fill writes a file of a size through a mapping of it. The pages are allocated
+// before, so that a host without memory is an error and not a SIGBUS.
+func fill(fd, size int, write func([]byte)) error {
+	if err := unix.Fallocate(fd, 0, 0, int64(size)); err != nil {
+		return err
+	}
+	at, err := unix.MmapPtr(fd, 0, nil, uintptr(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		return err
+	}
+	write(unsafe.Slice((*byte)(at), size))
+	return unix.MunmapPtr(at, uintptr(size))
 }
 
 // Close closes the control socket; a stage that waits for a word then gives up.

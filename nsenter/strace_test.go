@@ -108,7 +108,9 @@ func strace(t *testing.T, p *Program, injected unix.Errno) []string {
 		t.Fatal(err)
 	}
 	stage, log := filepath.Join(dir, "stage"), filepath.Join(dir, "log")
-	if err := os.WriteFile(stage, image, 0o700); err != nil {
+	linked := make([]byte, image.size)
+	image.write(linked)
+	if err := os.WriteFile(stage, linked, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	var others []string
