@@ -29,9 +29,8 @@ type CreateOptions struct {
 	PreserveFDs  int
 	Stdio        [3]int
 
-	stays   bool             // the caller waits for init's end anyway
-	spawned func()           // called while the stage works and brig would only wait
-	host    func(*plan.Host) // for tests: changes the facts about this host
+	stays bool             // the caller waits for init's end anyway
+	host  func(*plan.Host) // for tests: changes the facts about this host
 }
 
 // made is a container that is made, and what its maker still holds of it.
@@ -141,7 +140,7 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 		case msg.Type == nsenter.MessageReady:
 			m.ready = true
 		case msg.Type == nsenter.MessagePid:
-			if err := m.adopt(o, in, writes, msg); err != nil {
+			if err := m.adopt(in, writes, msg); err != nil {
 				return err
 			}
 		}
@@ -163,7 +162,7 @@ func (m *made) vanished(in *plan.Input) error {
 }
 
 // adopt does what needs the host, for the process that the stage has forked.
-func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsenter.Message) error {
+func (m *made) adopt(in *plan.Input, writes *limits, msg nsenter.Message) error {
 	m.pidfd = msg.Pidfd
 	proc, err := openProc()
 	if err != nil {
@@ -206,11 +205,7 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	}
 	// There is no start to wait for: all that the payload has to find is written
 	// while the stage works, and the word to go on lies ready for it.
-	err = m.commit()
-	if o.spawned != nil {
-		o.spawned()
-	}
-	return err
+	return m.commit()
 }
 
 func newRecord(in *plan.Input, init identity) *record {

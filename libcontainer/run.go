@@ -31,14 +31,7 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 			return 1, fault.Hostf("", err, "become a subreaper")
 		}
 	}
-	var signals chan os.Signal
 	o.stays = !o.Detach && o.Timings == nil
-	o.spawned = func() {
-		if !o.Detach {
-			signals = make(chan os.Signal, 128)
-			go watch(signals)
-		}
-	}
 	m, in, err := r.make(&o.CreateOptions, true, o.Timings != nil)
 	if err != nil {
 		return 1, err
@@ -52,9 +45,9 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		m.close()
 		return 0, nil
 	}
+	time.AfterFunc(watchAfter, m.forward)
 	// Others may kill and delete it from here on.
 	m.dir.unlock()
-	go m.forward(signals)
 	status := m.wait()
 	if err := m.lastWords(in); err != nil {
 		m.removePidFile()
@@ -120,26 +113,17 @@ func (m *made) exec(o *RunOptions) error {
 	}
 }
 
-// watch has the Go runtime deliver all signals. That costs it threads, and each
-// signal a switch to and fro: half a millisecond that a payload like /bin/true would
-// wait for. So those that end a program come a moment after the start, and the others
-// when a short payload is long over. Until then TERM ends brig as it does before its
-// first line; the container is then listed, and `brig delete --force` removes it.
-func watch(signals chan<- os.Signal) {
-	time.Sleep(watchAfter)
+// forward passes on the signals that brig gets, but for those that are about brig
+// itself. To watch them costs the Go runtime threads, and each signal a switch to and
+// fro: half a millisecond that a payload like /bin/true would wait for. So those that
+// end a program are watched a moment after the start, and the others when a short
+// payload is long over. Until then TERM ends brig as it does before its first line;
+// the container is then listed, and `brig delete --force` removes it.
+func (m *made) forward() {
+	signals := make(chan os.Signal, 128)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
 	time.Sleep(watchAllAfter - watchAfter)
 	signal.Notify(signals)
-}
-
-const (
-	watchAfter    = 3 * time.Millisecond
-	watchAllAfter = 20 * time.Millisecond
-)
-
-// forward passes on the signals that brig gets, but for those that are about brig
-// itself.
-func (m *made) forward(signals <-chan os.Signal) {
 	for s := range signals {
 		n, ok := s.(unix.Signal)
 		if !ok || n == unix.SIGCHLD || n == unix.SIGURG || n == unix.SIGPIPE || n == unix.SIGWINCH {
@@ -148,6 +132,11 @@ func (m *made) forward(signals <-chan os.Signal) {
 		unix.PidfdSendSignal(m.pidfd, n, nil, 0)
 	}
 }
+
+const (
+	watchAfter    = 3 * time.Millisecond
+	watchAllAfter = 20 * time.Millisecond
+)
 
 // wait reaps all children until init has ended.
 func (m *made) wait() int {
