@@ -25,6 +25,20 @@ func (r *Root) Create(path string, writes []Write) (*Group, error) {
 	return g, nil
 }
 
+// Unused makes sure that a group is not there yet (false), or that nobody uses it
+// (true): before anything is written down or made.
+func (r *Root) Unused(path string) (there bool, err error) {
+	g, err := r.Open(path)
+	if gone(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer g.Close()
+	return true, g.checkEmpty()
+}
+
 func explainMkdir(err error, path string) error {
 	e := fault.Hostf(pathPointer, err, "create the cgroup %s", path)
 	switch {

@@ -47,6 +47,37 @@ func TestCreate(t *testing.T) {
 	}
 }
 
+func TestUnused(t *testing.T) {
+	r, base := hierarchy(t)
+	if there, err := r.Unused(base + "/no/such"); there || err != nil {
+		t.Errorf("a group that is not there: %v, %v", there, err)
+	}
+	g := create(t, r, base+"/a")
+	if there, err := r.Unused(base + "/a"); !there || err != nil {
+		t.Errorf("an empty group: %v, %v", there, err)
+	}
+	p := start(t, g, "read x")
+	_, err := r.Unused(base + "/a")
+	wantFault(t, err, fault.Host, "/linux/cgroupsPath", "container's cgroup is not empty: 1 process(es) found", unix.EBUSY)
+	if err := r.RemoveEmpty(base + "/a"); err != nil || !exists(r, base+"/a") || p.cmd.Process.Signal(unix.Signal(0)) != nil {
+		t.Errorf("a group in use did not stay: %v", err)
+	}
+	if err := g.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.killed(t)
+	for range 2 {
+		if err := r.RemoveEmpty(base + "/a"); err != nil || exists(r, base+"/a") {
+			t.Errorf("an empty group: %v", err)
+		}
+	}
+	for _, path := range []string{"", "/", "a/../.."} {
+		if err := r.RemoveEmpty(path); fault.ClassOf(err) != fault.Bug {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
 func TestCreateInUse(t *testing.T) {
 	r, base := hierarchy(t)
 	g := create(t, r, base)

@@ -41,6 +41,19 @@ func (r *Root) Remove(path string) error {
 	return r.retry(g)
 }
 
+// RemoveEmpty removes a group that has neither processes nor groups below it, and
+// leaves any other to those who use it.
+func (r *Root) RemoveEmpty(path string) error {
+	if !validPath(path) || cleanPath(path) == "/" {
+		return fault.Bugf("remove the cgroup %q", path)
+	}
+	err := r.rmdir(cleanPath(path))
+	if err == nil || gone(err) || errors.Is(err, unix.EBUSY) || errors.Is(err, unix.ENOTEMPTY) {
+		return nil
+	}
+	return fault.Hostf("", err, "remove the cgroup %s", path)
+}
+
 // rmdir removes a group without any below it.
 func (r *Root) rmdir(path string) error {
 	above, name, err := r.openParent(path)

@@ -49,7 +49,8 @@ func deviceRules(r *specs.LinuxResources) []specs.LinuxDeviceCgroup {
 }
 
 // enterCgroup creates the cgroup with its limits, before there is a process to
-// limit.
+// limit. The journal tells a group that brig makes from one that was there: that one
+// may be somebody else's by the time that brig is killed.
 func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 	if !in.Cgroup {
 		return nil
@@ -59,7 +60,15 @@ func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 		return err
 	}
 	defer root.Close()
-	if err := m.dir.intend(intentCgroup, l.path); err != nil {
+	there, err := root.Unused(l.path)
+	if err != nil {
+		return err
+	}
+	intent := intentCgroup
+	if there {
+		intent = intentGivenCgroup
+	}
+	if err := m.dir.intend(intent, l.path); err != nil {
 		return err
 	}
 	m.group, err = root.Create(l.path, l.writes)
@@ -87,6 +96,19 @@ func removeCgroup(path string) error {
 	}
 	defer root.Close()
 	return root.Remove(path)
+}
+
+// leaveCgroup removes a cgroup that brig did not make, if nobody uses it.
+func leaveCgroup(path string) error {
+	if path == "" {
+		return nil
+	}
+	root, err := cgroups.FindRoot()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return root.RemoveEmpty(path)
 }
 
 // openCgroup opens the cgroup of a container; nil without an error when it has

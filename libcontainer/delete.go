@@ -62,7 +62,14 @@ func (d *directory) destroy(rec *record) error {
 	if err := killInit(d.id, left); err != nil {
 		return err
 	}
+	// Once there is an init, what is in the cgroup is the container's.
+	if left.init.pid != 0 && left.cgroup == "" {
+		left.cgroup = left.given
+	}
 	if err := removeCgroup(left.cgroup); err != nil {
+		return err
+	}
+	if err := leaveCgroup(left.given); err != nil {
 		return err
 	}
 	return d.remove()

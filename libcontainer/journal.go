@@ -15,8 +15,9 @@ const journalFile = "journal"
 // A journal line says what is about to be made on the host, before it is made.
 // It ends with a newline; one that does not was cut off before its effect.
 const (
-	intentCgroup  = "cgroup"  // cgroup PATH
-	intentProcess = "process" // process PID STARTTIME BOOT
+	intentCgroup      = "cgroup"       // cgroup PATH, which brig makes
+	intentGivenCgroup = "given-cgroup" // given-cgroup PATH, which was there, and empty
+	intentProcess     = "process"      // process PID STARTTIME BOOT
 )
 
 func (id identity) line() string {
@@ -42,6 +43,7 @@ func (d *directory) intend(kind, value string) error {
 // intents is what the journal says.
 type intents struct {
 	cgroup string
+	given  string // a cgroup that brig did not make
 	init   identity
 }
 
@@ -70,6 +72,8 @@ func parseJournal(text string) (intents, error) {
 		switch kind {
 		case intentCgroup:
 			in.cgroup = value
+		case intentGivenCgroup:
+			in.given = value
 		case intentProcess:
 			pid, rest, _ := strings.Cut(value, " ")
 			start, boot, _ := strings.Cut(rest, " ")

@@ -14,8 +14,9 @@ func TestParseJournal(t *testing.T) {
 	}{
 		{"", intents{}, false},
 		{"cgroup /brig/a\n", intents{cgroup: "/brig/a"}, false},
-		{"cgroup /a b\nprocess 12 34 b-1\n", intents{"/a b", identity{12, 34, "b-1"}}, false},
+		{"cgroup /a b\nprocess 12 34 b-1\n", intents{cgroup: "/a b", init: identity{12, 34, "b-1"}}, false},
 		{"cgroup /a\nprocess 12 3", intents{cgroup: "/a"}, false}, // cut off before its effect
+		{"given-cgroup /a\nprocess 12 34 b\n", intents{given: "/a", init: identity{12, 34, "b"}}, false},
 		{"cgroup", intents{}, false},
 		{"process x 3\n", intents{}, true},
 		{"process 0 3\n", intents{}, true},
@@ -60,7 +61,7 @@ func TestJournalIsReadBackAsWritten(t *testing.T) {
 	if err := d.intend(intentCgroup, "a\nprocess 1 1"); err == nil {
 		t.Error("a line break was written")
 	}
-	if in, err := d.intended(); err != nil || in != (intents{"/x/y", identity{5, 6, "b"}}) {
+	if in, err := d.intended(); err != nil || in != (intents{cgroup: "/x/y", init: identity{5, 6, "b"}}) {
 		t.Errorf("got %+v %v", in, err)
 	}
 	if err := d.remove(); err != nil {

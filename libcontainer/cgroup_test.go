@@ -1,0 +1,90 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+
+	"brig/cgroups"
+	"brig/libcontainer/plan"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// foreignGroup is a cgroup with a process that is no container's.
+func foreignGroup(t *testing.T, path string) *exec.Cmd {
+	t.Helper()
+	root, err := cgroups.FindRoot()
+	if os.Geteuid() != 0 || err != nil {
+		t.Skipf("needs root and cgroup v2: %v", err)
+	}
+	defer root.Close()
+	g, err := root.Create(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	sleep := exec.Command("sleep", "1000")
+	sleep.SysProcAttr = &unix.SysProcAttr{UseCgroupFD: true, CgroupFD: g.FD()}
+	if err := sleep.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		sleep.Process.Kill()
+		sleep.Wait()
+		removeCgroup(path)
+	})
+	return sleep
+}
+
+// A group with somebody else's processes is refused before the journal names it:
+// who finishes a killed create must not kill them.
+func TestForeignCgroupIsNotJournaled(t *testing.T) {
+	const path = "/brig-test-foreign"
+	sleep := foreignGroup(t, path)
+	r := &Runtime{Root: t.TempDir()}
+	os.Chmod(r.Root, 0o700)
+	dir, err := r.claim("foreign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &made{dir: dir}
+	if err := m.enterCgroup(nil, &plan.Input{Spec: &specs.Spec{}, Cgroup: true}, &limits{path: path}); !errors.Is(err, unix.EBUSY) {
+		t.Errorf("got %v", err)
+	}
+	dir.close()
+	if err := r.Delete("foreign", true); err != nil {
+		t.Error(err)
+	}
+	if err := sleep.Process.Signal(unix.Signal(0)); err != nil {
+		t.Errorf("a process of another group was killed: %v", err)
+	}
+}
+
+// A group that was there and empty may have been filled by others before brig was
+// killed. Without an init nothing in it is the container's.
+func TestGivenCgroupStays(t *testing.T) {
+	const path = "/brig-test-given"
+	sleep := foreignGroup(t, path)
+	r := &Runtime{Root: t.TempDir()}
+	os.Chmod(r.Root, 0o700)
+	dir, err := r.claim("given")
+	if err == nil {
+		err = dir.intend(intentGivenCgroup, path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir.close()
+	if err := r.Delete("given", true); err != nil {
+		t.Error(err)
+	}
+	if err := sleep.Process.Signal(unix.Signal(0)); err != nil {
+		t.Errorf("a process of another group was killed: %v", err)
+	}
+	if _, err := r.State("given"); !isNotExist(err) {
+		t.Errorf("the container is still there: %v", err)
+	}
+}
