@@ -57,6 +57,47 @@ func (f *intFlag) Apply(set *flag.FlagSet) error {
 	return nil
 }
 
+// many is the value of a flag that may be given several times.
+type many []string
+
+// String is what cli prints as the default.
+func (l *many) String() string { return "" }
+
+// Set adds a value.
+func (l *many) Set(value string) error {
+	*l = append(*l, value)
+	return nil
+}
+
+type listFlag struct {
+	cli.GenericFlag
+	names []string
+}
+
+// Names returns the name and the aliases.
+func (f *listFlag) Names() []string { return f.names }
+
+// Apply registers the flag under all its names.
+func (f *listFlag) Apply(set *flag.FlagSet) error {
+	for _, name := range f.names {
+		set.Var(f.Value, name, f.Usage)
+	}
+	return nil
+}
+
+// texts is a flag that may be given several times; values reads it.
+func texts(name, usage string, aliases ...string) cli.Flag {
+	return &listFlag{cli.GenericFlag{Name: name, Aliases: aliases, Value: &many{}, Usage: usage}, append([]string{name}, aliases...)}
+}
+
+func values(c *cli.Context, name string) []string {
+	l, ok := c.Generic(name).(*many)
+	if !ok {
+		return nil
+	}
+	return *l
+}
+
 // text is a flag with a value.
 func text(name, value, usage string, aliases ...string) cli.Flag {
 	return &stringFlag{cli.StringFlag{Name: name, Aliases: aliases, Value: value, Usage: usage}, append([]string{name}, aliases...)}

@@ -83,6 +83,7 @@ func commands(status *int) []*cli.Command {
 	return []*cli.Command{
 		createCommand(),
 		deleteCommand(),
+		execCommand(status),
 		featuresCommand(),
 		killCommand(),
 		listCommand(),

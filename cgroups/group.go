@@ -39,6 +39,13 @@ func (r *Root) Open(path string) (*Group, error) {
 	return &Group{fd: fd, path: path, patience: r.patience}, nil
 }
 
+// IsParent says that the group distributes resources to groups below it. The kernel
+// lets no process into such a one (the "no internal processes" rule of cgroup v2).
+func (g *Group) IsParent() bool {
+	text, err := readAt(g.fd, "cgroup.subtree_control")
+	return err == nil && strings.TrimSpace(text) != ""
+}
+
 // checkEmpty refuses a group that somebody else uses.
 func (g *Group) checkEmpty() error {
 	pids, err := g.Pids()

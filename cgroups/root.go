@@ -115,6 +115,9 @@ func (r *Root) ownPath() (string, error) {
 	return v2Path(string(raw))
 }
 
+// PathOf finds the group of a process in its /proc/PID/cgroup.
+func PathOf(text string) (string, error) { return v2Path(text) }
+
 // v2Path finds the line of version 2 in a cgroup file of /proc. A process that was
 // moved out of its cgroup namespace has a path that leads out of the hierarchy.
 func v2Path(text string) (string, error) {

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,6 +23,35 @@ type Bundle struct {
 	Dir    string
 	Config string      // the config file, "" for config.json in Dir
 	Spec   *specs.Spec // in place of a config file
+}
+
+// file is the config file of a bundle whose directory is dir; a name without a
+// slash is one in the container's own directory.
+func (b *Bundle) file(dir string) string {
+	switch {
+	case b.Spec != nil:
+		return configFile
+	case b.Config == "":
+		return filepath.Join(dir, configFile)
+	}
+	name, err := filepath.Abs(b.Config)
+	if err != nil {
+		return b.Config
+	}
+	return name
+}
+
+// configFile is the config in a bundle. In a container's own directory it is that of
+// a container that was made without a bundle.
+const configFile = "config.json"
+
+// keepConfig writes down a config that is in no bundle, for exec.
+func (d *directory) keepConfig(s *specs.Spec) error {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return fault.Bugf("encode the config of %q: %v", d.id, err)
+	}
+	return d.write(configFile, "."+configFile, raw)
 }
 
 // limits is what the config makes of the container's cgroup.
@@ -62,11 +92,7 @@ func (r *Runtime) compileInput(o *CreateOptions, as perspective) (*plan.Input, *
 func (r *Runtime) config(b *Bundle, dir string, rootless bool) (*specs.Spec, error) {
 	s := b.Spec
 	if s == nil {
-		name := b.Config
-		if name == "" {
-			name = filepath.Join(dir, "config.json")
-		}
-		loaded, warnings, err := spec.Load(name)
+		loaded, warnings, err := spec.Load(b.file(dir))
 		if err != nil {
 			return nil, err
 		}

@@ -140,7 +140,7 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 		case msg.Type == nsenter.MessageReady:
 			m.ready = true
 		case msg.Type == nsenter.MessagePid:
-			if err := m.adopt(in, writes, msg); err != nil {
+			if err := m.adopt(o, in, writes, msg); err != nil {
 				return err
 			}
 		}
@@ -162,7 +162,7 @@ func (m *made) vanished(in *plan.Input) error {
 }
 
 // adopt does what needs the host, for the process that the stage has forked.
-func (m *made) adopt(in *plan.Input, writes *limits, msg nsenter.Message) error {
+func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsenter.Message) error {
 	m.pidfd = msg.Pidfd
 	proc, err := openProc()
 	if err != nil {
@@ -183,7 +183,12 @@ func (m *made) adopt(in *plan.Input, writes *limits, msg nsenter.Message) error 
 		return err
 	}
 	init := identity{msg.Pid, p.startTime, boot}
-	m.rec = newRecord(in, init)
+	m.rec = newRecord(in, &o.Bundle, init)
+	if o.Bundle.Spec != nil {
+		if err := m.dir.keepConfig(o.Bundle.Spec); err != nil {
+			return err
+		}
+	}
 	if m.group != nil {
 		m.rec.Driver, m.rec.Cgroup = "fs", m.group.Path()
 	}
@@ -208,10 +213,11 @@ func (m *made) adopt(in *plan.Input, writes *limits, msg nsenter.Message) error 
 	return m.commit()
 }
 
-func newRecord(in *plan.Input, init identity) *record {
+func newRecord(in *plan.Input, b *Bundle, init identity) *record {
 	return &record{
-		OCIVersion: specs.Version, ID: in.ID, Pid: init.pid, StartTime: init.startTime, Boot: init.boot, Bundle: in.Bundle, Rootfs: in.Rootfs,
-		Created: time.Now().UTC(), Owner: os.Geteuid(), Annotations: in.Spec.Annotations,
+		OCIVersion: specs.Version, ID: in.ID, Pid: init.pid, StartTime: init.startTime, Boot: init.boot, Bundle: in.Bundle,
+		Config: b.file(in.Bundle), Rootfs: in.Rootfs, Created: time.Now().UTC(), Owner: os.Geteuid(), Annotations: in.Spec.Annotations,
+		NoNewKeyring: in.NoNewKeyring,
 	}
 }
 

@@ -105,6 +105,65 @@ func parseStat(raw []byte) (process, error) {
 	return process{comm: string(raw[open+1 : end]), state: fields[statState][0], startTime: start}, nil
 }
 
+// namespaceFiles are the files of /proc/PID/ns, with the flags of setns.
+var namespaceFiles = [...]struct {
+	name string
+	flag uint64
+}{
+	{"user", unix.CLONE_NEWUSER},
+	{"mnt", unix.CLONE_NEWNS},
+	{"pid", unix.CLONE_NEWPID},
+	{"net", unix.CLONE_NEWNET},
+	{"ipc", unix.CLONE_NEWIPC},
+	{"uts", unix.CLONE_NEWUTS},
+	{"cgroup", unix.CLONE_NEWCGROUP},
+	{"time", unix.CLONE_NEWTIME},
+}
+
+// otherNamespaces are the CLONE_ flags of the namespaces of a process that are not
+// brig's own.
+func (p procfs) otherNamespaces(pid int) (uint64, error) {
+	flags := uint64(0)
+	for _, ns := range namespaceFiles {
+		own, err := p.inode("self/ns/" + ns.name)
+		if errors.Is(err, unix.ENOENT) {
+			continue // a kernel without this type
+		}
+		if err != nil {
+			return 0, err
+		}
+		theirs, err := p.inode(strconv.Itoa(pid) + "/ns/" + ns.name)
+		if err != nil {
+			return 0, err
+		}
+		if own != theirs {
+			flags |= ns.flag
+		}
+	}
+	return flags, nil
+}
+
+func (p procfs) inode(name string) (uint64, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(p.fd, name, &st, 0)
+	return st.Ino, err
+}
+
+// read reads a small file of a process.
+func (p procfs) read(pid int, name string) (string, error) {
+	fd, err := p.open(pid, name, unix.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 4096)
+	n, err := unix.Read(fd, buf)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(buf[:n])), nil
+}
+
 // bootID is different after each boot of the machine.
 func (p procfs) bootID() (string, error) {
 	how := procHow

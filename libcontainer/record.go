@@ -18,9 +18,11 @@ func (rec *record) encode() []byte {
 	w.number("startTime", rec.StartTime)
 	w.text("boot", rec.Boot)
 	w.text("bundle", rec.Bundle)
+	w.text("config", rec.Config)
 	w.text("rootfs", rec.Rootfs)
 	w.text("created", rec.Created.Format(time.RFC3339Nano))
 	w.number("owner", uint64(rec.Owner))
+	w.flag("noNewKeyring", rec.NoNewKeyring)
 	w.text("cgroupDriver", rec.Driver)
 	w.text("cgroup", rec.Cgroup)
 	w.key("annotations")
@@ -72,6 +74,11 @@ func (o *object) text(key, value string) {
 func (o *object) number(key string, value uint64) {
 	o.key(key)
 	o.buf = strconv.AppendUint(o.buf, value, 10)
+}
+
+func (o *object) flag(key string, value bool) {
+	o.key(key)
+	o.buf = strconv.AppendBool(o.buf, value)
 }
 
 func (o *object) end() []byte {

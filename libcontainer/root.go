@@ -174,7 +174,7 @@ func (d *directory) close() {
 }
 
 // files are all that can lie in a container's directory.
-var files = [...]string{stateFile, stateTemp, journalFile, startSocket}
+var files = [...]string{stateFile, stateTemp, journalFile, startSocket, configFile, "." + configFile}
 
 // remove removes the directory with the few files that brig puts there; anything
 // else stays and is an error, so that nothing is ever removed recursively.

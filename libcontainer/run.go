@@ -45,7 +45,7 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		m.close()
 		return 0, nil
 	}
-	time.AfterFunc(watchAfter, m.forward)
+	time.AfterFunc(watchAfter, func() { forward(m.pidfd) })
 	// Others may kill and delete it from here on.
 	m.dir.unlock()
 	status := m.wait()
@@ -119,7 +119,7 @@ func (m *made) exec(o *RunOptions) error {
 // end a program are watched a moment after the start, and the others when a short
 // payload is long over. Until then TERM ends brig as it does before its first line;
 // the container is then listed, and `brig delete --force` removes it.
-func (m *made) forward() {
+func forward(pidfd int) {
 	signals := make(chan os.Signal, 128)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
 	time.Sleep(watchAllAfter - watchAfter)
@@ -129,7 +129,7 @@ func (m *made) forward() {
 		if !ok || n == unix.SIGCHLD || n == unix.SIGURG || n == unix.SIGPIPE || n == unix.SIGWINCH {
 			continue
 		}
-		unix.PidfdSendSignal(m.pidfd, n, nil, 0)
+		unix.PidfdSendSignal(pidfd, n, nil, 0)
 	}
 }
 
@@ -139,22 +139,26 @@ const (
 )
 
 // wait reaps all children until init has ended.
-func (m *made) wait() int {
+func (m *made) wait() int { return waitAmong(-1, m.rec.Pid) }
+
+// waitFor waits for one child.
+func waitFor(pid int) int { return waitAmong(pid, pid) }
+
+// waitAmong reaps what is to be reaped until the child with a pid has ended, and
+// returns its exit status, 128 and the signal's number for one that was killed.
+func waitAmong(which, pid int) int {
 	for {
 		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
+		got, err := unix.Wait4(which, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
 			return 1
-		}
-		if pid != m.rec.Pid {
-			continue
-		}
-		if status.Signaled() {
+		case got != pid:
+		case status.Signaled():
 			return 128 + int(status.Signal())
+		default:
+			return status.ExitStatus()
 		}
-		return status.ExitStatus()
 	}
 }

@@ -26,13 +26,16 @@ type record struct {
 	StartTime   uint64            `json:"startTime"` // of the process, in clock ticks since boot
 	Boot        string            `json:"boot"`      // boot id: after a boot the two above mean nothing
 	Bundle      string            `json:"bundle"`
+	Config      string            `json:"config"` // file that exec reads the config from
 	Rootfs      string            `json:"rootfs"`
 	Created     time.Time         `json:"created"`
 	Owner       int               `json:"owner"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	Driver      string            `json:"cgroupDriver"`     // "fs", or "" without a cgroup
-	Cgroup      string            `json:"cgroup,omitempty"` // path below the cgroup root
-	Tail        []tailStep        `json:"tail,omitempty"`
+	// NoNewKeyring was asked for at create, and holds for exec.
+	NoNewKeyring bool       `json:"noNewKeyring"`
+	Driver       string     `json:"cgroupDriver"`     // "fs", or "" without a cgroup
+	Cgroup       string     `json:"cgroup,omitempty"` // path below the cgroup root
+	Tail         []tailStep `json:"tail,omitempty"`
 }
 
 func (rec *record) identity() identity { return identity{rec.Pid, rec.StartTime, rec.Boot} }

@@ -54,6 +54,10 @@ var layers = []layer{
 		why: "it runs alone, as a process without the rest of brig",
 	},
 	{
+		pkg: "brig/seccomp/pack",
+		why: "it runs when brig is built, and is no part of it",
+	},
+	{
 		pkg: "brig/cgroups", may: []string{"libcontainer/fault"},
 		why: "resources become writes, without a look at the rest of the config",
 	},

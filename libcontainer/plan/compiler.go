@@ -125,9 +125,17 @@ func (c *compiler) hasNamespace(t specs.LinuxNamespaceType) bool {
 	return c.spec.Linux != nil && slices.ContainsFunc(c.spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t })
 }
 
+// inUserNamespace says that the payload's user namespace is not brig's own.
+func (c *compiler) inUserNamespace() bool {
+	if j := c.in.Join; j != nil {
+		return j.Namespaces&unix.CLONE_NEWUSER != 0
+	}
+	return c.hasNamespace(specs.UserNamespace)
+}
+
 // newNamespace says whether a namespace of a type is to be created.
 func (c *compiler) newNamespace(t specs.LinuxNamespaceType) bool {
-	return c.spec.Linux != nil && slices.ContainsFunc(c.spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t && n.Path == "" })
+	return c.in.Join == nil && c.spec.Linux != nil && slices.ContainsFunc(c.spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t && n.Path == "" })
 }
 
 // relative turns a path of the container into one that openat2 takes below the

@@ -41,6 +41,11 @@ var containerPart = [...]emitter{
 	{"stdio", (*compiler).stdio},
 	{"ready", (*compiler).ready},
 	{"start", (*compiler).start},
+}
+
+// tailPart is how init becomes the payload, and how a process that joins the
+// container does: the two are confined alike because this is one list.
+var tailPart = [...]emitter{
 	{"fds", (*compiler).closeFDs},
 	{"cwd", (*compiler).cwd},
 	{"keyring", (*compiler).keyring},
@@ -66,21 +71,32 @@ var parentPart = [...]emitter{
 // Create compiles the program that makes a container. It reports all faults that
 // it finds at once; a program that it returns has passed the verifier.
 func Create(in *Input) (*nsenter.Program, error) {
-	c := &compiler{in: in, spec: in.Spec, b: nsenter.NewBuilder()}
-	c.control = nsenter.Imm(uint64(in.controlFD()))
-	c.statx = c.b.Buffer("statx", statxSize)
-	c.byte1 = c.b.Buffer("byte", 8)
+	c := newCompiler(in)
 	c.readMounts()
 	if len(c.faults) > 0 {
 		return nil, c.faults
 	}
 	c.run(hostPart[:])
 	c.run(containerPart[:])
+	c.run(tailPart[:])
 	c.b.Bind(c.parent)
 	c.run(parentPart[:])
 	if len(c.faults) > 0 {
 		return nil, c.faults
 	}
+	return c.finish()
+}
+
+func newCompiler(in *Input) *compiler {
+	c := &compiler{in: in, spec: in.Spec, b: nsenter.NewBuilder()}
+	c.control = nsenter.Imm(uint64(in.controlFD()))
+	c.statx = c.b.Buffer("statx", statxSize)
+	c.byte1 = c.b.Buffer("byte", 8)
+	return c
+}
+
+// finish makes the program, and proves that it keeps the order and the rules.
+func (c *compiler) finish() (*nsenter.Program, error) {
 	p, err := c.b.Program()
 	if err != nil {
 		return nil, err
@@ -88,7 +104,7 @@ func Create(in *Input) (*nsenter.Program, error) {
 	if err := checkOrder(p); err != nil {
 		return nil, err
 	}
-	if err := Verify(p, requirementsOf(in)); err != nil {
+	if err := Verify(p, requirementsOf(c.in)); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -27,8 +27,16 @@ type Input struct {
 	PreserveFDs  int
 	NoPivot      bool
 	NoNewKeyring bool
+	// Join is set for a process that enters a container, nil for a new container.
+	Join *Joined
 	// Timings asks for a clock reading at the beginning of every step.
 	Timings bool
+}
+
+// Joined is what a process that enters a container has to know of it.
+type Joined struct {
+	// Namespaces are the CLONE_ flags of those of init that are not brig's own.
+	Namespaces uint64
 }
 
 // Host holds the facts about this machine that change what is compiled.
@@ -37,7 +45,8 @@ type Host struct {
 	// namespace: sources are then opened inside the new one.
 	Rootless bool
 	// SetgroupsDenied says that the group map was written by an ordinary user
-	// without newgidmap, so that the kernel refuses setgroups(2).
+	// without newgidmap, so that the kernel refuses setgroups(2); of a container to
+	// join, that its user namespace says so.
 	SetgroupsDenied bool
 	// CloneDetached says that the kernel clones a mount that is attached nowhere
 	// (6.15). Without it the cover of masked paths is attached while it is cloned.
@@ -71,9 +80,12 @@ func (in *Input) listenFD() int {
 	return in.controlFD() + 1
 }
 
+// initFD is the pidfd of the init to join, in the place of the start socket.
+func (in *Input) initFD() int { return in.listenFD() }
+
 // lastFD is the highest fd that the stage is handed.
 func (in *Input) lastFD() int {
-	if in.Run {
+	if in.Run && in.Join == nil {
 		return in.listenFD() - 1
 	}
 	return in.listenFD()

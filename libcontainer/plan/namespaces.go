@@ -99,7 +99,7 @@ func (c *compiler) fork() {
 	}
 	flags := uint64(unix.CLONE_PIDFD | unix.CLONE_PARENT)
 	for _, n := range c.spec.Linux.Namespaces {
-		if n.Path == "" && n.Type != specs.CgroupNamespace {
+		if c.newNamespace(n.Type) && n.Type != specs.CgroupNamespace {
 			flags |= namespaceFlag(n.Type)
 		}
 	}
@@ -117,7 +117,7 @@ func (c *compiler) fork() {
 // becomeRoot waits until brig has mapped the ids of the new user namespace, and
 // takes the ids that the file system is built with.
 func (c *compiler) becomeRoot() {
-	if !c.hasNamespace(specs.UserNamespace) {
+	if !c.inUserNamespace() {
 		return
 	}
 	if c.newNamespace(specs.UserNamespace) {

@@ -9,9 +9,15 @@ import (
 )
 
 // sections are all that create.go lists, in its order.
-func sections() []string {
+func sections() []string { return sectionsOf(hostPart[:], containerPart[:], tailPart[:], parentPart[:]) }
+
+func joinSections() []string {
+	return sectionsOf(joinHostPart[:], joinPart[:], tailPart[:], parentPart[:])
+}
+
+func sectionsOf(lists ...[]emitter) []string {
 	var names []string
-	for _, list := range [...][]emitter{hostPart[:], containerPart[:], parentPart[:]} {
+	for _, list := range lists {
 		for _, e := range list {
 			names = append(names, e.section)
 		}
@@ -29,8 +35,24 @@ func stepsOf(names []string) *nsenter.Program {
 }
 
 func TestCreateKeepsTheOrder(t *testing.T) {
-	if err := checkOrder(stepsOf(sections())); err != nil {
-		t.Error(err)
+	for _, names := range [...][]string{sections(), joinSections()} {
+		if err := checkOrder(stepsOf(names)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What joins a container has emitters of its own only before the tail, and each name
+// means one thing.
+func TestJoinSections(t *testing.T) {
+	own := []string{"inside"}
+	for i, name := range joinSections() {
+		if slices.Contains(joinSections()[:i], name) {
+			t.Errorf("%q is there twice", name)
+		}
+		if !slices.Contains(sections(), name) && !slices.Contains(own, name) {
+			t.Errorf("%q is a section of no other program, and no order speaks of it", name)
+		}
 	}
 }
 

@@ -34,7 +34,17 @@ func (c *compiler) session() {
 	c.step("", "start a session")
 	c.b.Call(nsenter.Setsid)
 	// A name for ps, and for brig to tell a stage that waits from a payload.
-	c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_NAME), c.b.Str(StageName))
+	name := StageName
+	if c.in.Join != nil {
+		name = joinName
+	}
+	c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_NAME), c.b.Str(name))
+	if j := c.in.Join; j != nil && j.Namespaces&unix.CLONE_NEWCGROUP != 0 {
+		// Only now: the kernel lets nobody into a cgroup from within the namespace of
+		// another (cgroup v2 delegation).
+		c.step("", "join the cgroup namespace of init")
+		c.b.Call(nsenter.Setns, nsenter.Imm(uint64(c.in.initFD())), nsenter.Imm(unix.CLONE_NEWCGROUP))
+	}
 	if c.newNamespace("cgroup") {
 		c.step(c.namespacePointer("cgroup"), "create the cgroup namespace")
 		c.b.Call(nsenter.Unshare, nsenter.Imm(unix.CLONE_NEWCGROUP))
@@ -78,3 +88,6 @@ func (c *compiler) sendStamps() {
 
 // StageName is the command name of init until it executes the payload.
 const StageName = "brig:created"
+
+// joinName is that of a process that enters a container.
+const joinName = "brig:exec"

@@ -10,13 +10,17 @@ import (
 // state is written. When brig is gone instead, the container ends here: nobody
 // would know of it.
 func (c *compiler) ready() {
-	c.step("", "report that the container is made")
+	what, gone := "report that the container is made", "brig ended before the container was made"
+	if c.in.Join != nil {
+		what, gone = "report that the process is set up", "brig ended before the process was set up"
+	}
+	c.step("", what)
 	message, n, committed := c.b.Buffer("ready", 8), c.b.Slot("read"), c.b.Label()
 	c.b.Store(message, 4, nsenter.Imm(nsenter.MessageReady))
 	c.b.Call(nsenter.Write, c.control, nsenter.Addr(message), nsenter.Imm(4))
 	c.b.CallTo(n, nsenter.Read, c.control, nsenter.Addr(c.byte1), nsenter.Imm(1))
 	c.b.JumpIf(n, ^uint64(0), 1, committed)
-	c.b.Fail(unix.ECANCELED, "brig ended before the container was made")
+	c.b.Fail(unix.ECANCELED, gone)
 	c.b.Bind(committed)
 }
 

@@ -20,6 +20,8 @@ type Requirements struct {
 	ReadonlyRoot    bool
 	SetgroupsDenied bool
 	NoPivot         bool
+	Join            *Joined
+	InitFD          int // number of the pidfd of the init to join
 
 	identity identity
 }
@@ -33,6 +35,8 @@ func requirementsOf(in *Input) Requirements {
 		ReadonlyRoot:    in.Spec.Root.Readonly,
 		SetgroupsDenied: in.Host.SetgroupsDenied,
 		NoPivot:         in.NoPivot,
+		Join:            in.Join,
+		InitFD:          in.initFD(),
 		identity:        identityOf(in),
 	}
 }
@@ -52,8 +56,10 @@ func Verify(p *nsenter.Program, r Requirements) error {
 	if v.fork < 0 {
 		return v.broken(0, "there is no fork: init would be brig's own stage")
 	}
+	// Who joins finds the root attached, and is inside from its first instruction.
+	v.rootAttached, v.inside = r.Join != nil, r.Join != nil
 	rules := [...]func(i int, in *nsenter.Instruction) error{
-		v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
+		v.joins, v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
 	}
 	for i := range p.Instructions {
 		in := &p.Instructions[i]
@@ -66,6 +72,9 @@ func Verify(p *nsenter.Program, r Requirements) error {
 			}
 		}
 		v.record(i, in)
+	}
+	if err := v.complete(); err != nil {
+		return err
 	}
 	if err := v.tail(); err != nil {
 		return err
@@ -96,6 +105,7 @@ type verifier struct {
 	origins      map[uint64]origin
 	cloneOf      [2]uint64 // the last selfTree's slot, and the slot it is a clone of
 	attached     []uint64
+	entries      int     // calls that enter namespaces of the container to join
 	musts        []int   // instructions that no jump may skip
 	steps        []int32 // instruction → its step, -1 before the first
 }

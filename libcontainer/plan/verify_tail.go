@@ -83,11 +83,11 @@ func isPrctl(option, arg uint64) func(*nsenter.Instruction) bool {
 // with nothing between the filter and execve.
 func (v *verifier) tail() error {
 	calls := []tailCall{
-		{"enter the root", false, func(in *nsenter.Instruction) bool {
+		{"enter the root", v.r.Join != nil, func(in *nsenter.Instruction) bool {
 			return in.Sys == nsenter.PivotRoot || v.r.NoPivot && in.Sys == nsenter.Setns
 		}},
-		{"drop the host's tree", v.r.NoPivot, is(nsenter.Umount2)},
-		{"proof that nothing covers the root", false, func(in *nsenter.Instruction) bool {
+		{"drop the host's tree", v.r.NoPivot || v.r.Join != nil, is(nsenter.Umount2)},
+		{"proof that nothing covers the root", v.r.Join != nil, func(in *nsenter.Instruction) bool {
 			return in.Sys == nsenter.Openat2 && v.text(in.Args[1]) == ".." && v.how(in, 2)&unix.RESOLVE_NO_XDEV != 0
 		}},
 		{"close_range of all other fds", false, v.closesAll},
@@ -162,7 +162,7 @@ func (v *verifier) last(execve int) error {
 	if err := v.bounding(); err != nil {
 		return err
 	}
-	if v.r.ReadonlyRoot && v.find(v.fork+1, func(in *nsenter.Instruction) bool {
+	if v.r.ReadonlyRoot && v.r.Join == nil && v.find(v.fork+1, func(in *nsenter.Instruction) bool {
 		return in.Sys == nsenter.MountSetattr && in.Args[0] == nsenter.Val(int(v.root)) && v.p.Pointed(in.Args[3], 0)&unix.MOUNT_ATTR_RDONLY != 0
 	}) < 0 {
 		return v.broken(execve, "rule 7: nothing makes the root file system read-only")

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"errors"
+	"reflect"
 	"unsafe"
 
 	"brig/libcontainer/fault"
@@ -28,6 +29,23 @@ func Load(name string) (*specs.Spec, []string, error) {
 		e.Op = name + ": " + e.Op
 	}
 	return s, warnings, err
+}
+
+// LoadProcess reads and decodes a file with one process, as exec takes it. Its
+// pointers are those of the process of a config.
+func LoadProcess(name string) (*specs.Process, []string, error) {
+	text, err := readConfig(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := new(specs.Process)
+	d := decoder{data: text, path: append(make([]segment, 0, 8), segment{key: "process"})}
+	err = d.document(reflect.ValueOf(p).Elem())
+	var e *fault.Error
+	if errors.As(err, &e) && e.Pointer == "/process" {
+		e.Op = name + ": " + e.Op
+	}
+	return p, d.warnings, err
 }
 
 // readConfig reads a regular file. Opening does not wait: a FIFO in the place of

@@ -1,0 +1,366 @@
+package libcontainer
+
+import (
+	"errors"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"brig/cgroups"
+	"brig/libcontainer/fault"
+	"brig/libcontainer/plan"
+	"brig/libcontainer/spec"
+	"brig/nsenter"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// ExecStatus is the exit status of an exec that did not come about: engines tell it
+// from that of a payload.
+const ExecStatus = 255
+
+// ExecOptions are the flags of exec.
+type ExecOptions struct {
+	ID string
+	// Process makes the process to run from that of the container's config.
+	Process      func(base *specs.Process) (*specs.Process, error)
+	PidFile      string
+	Cgroup       string // below the container's own
+	Detach       bool
+	IgnorePaused bool
+	PreserveFDs  int
+	Stdio        [3]int
+}
+
+// joining is a process on its way into a container.
+type joining struct {
+	o       *ExecOptions
+	dir     *directory
+	rec     *record
+	init    int // pidfd of the container's init
+	group   *cgroups.Group
+	stage   *nsenter.Stage
+	program *nsenter.Program
+	pid     int
+	pidfd   int
+	ready   bool
+}
+
+// Exec runs a process in a container. It returns the payload's exit status, 128 and
+// the signal's number for one that was killed, 0 for one that is detached.
+func (r *Runtime) Exec(o *ExecOptions) (int, error) {
+	j := &joining{o: o, init: -1, pidfd: -1}
+	defer j.close()
+	if err := j.find(r); err != nil {
+		return ExecStatus, err
+	}
+	in, err := j.input(r)
+	if err != nil {
+		return ExecStatus, err
+	}
+	if j.program, err = plan.Join(in); err != nil {
+		return ExecStatus, err
+	}
+	if err := j.spawn(in); err != nil {
+		return ExecStatus, err
+	}
+	if err := j.await(in); err != nil {
+		return ExecStatus, errors.Join(err, j.undo())
+	}
+	if o.Detach {
+		return 0, nil
+	}
+	return j.wait(in)
+}
+
+// find opens the container and its init.
+func (j *joining) find(r *Runtime) error {
+	id := j.o.ID
+	var err error
+	if j.dir, err = r.open(id); err != nil {
+		return err
+	}
+	if j.rec, err = j.dir.load(); errors.Is(err, unix.ENOENT) {
+		return fault.Configf("", "cannot exec in a container in the %s state: %s", j.dir.statusWithoutRecord(), id)
+	} else if err != nil {
+		return err
+	}
+	if j.init, err = openInit(id, j.rec.identity()); errors.Is(err, unix.ESRCH) {
+		return fault.Configf("", "cannot exec in a stopped container: %s", id)
+	} else if err != nil {
+		return err
+	}
+	status, err := j.dir.status(j.rec)
+	if err != nil {
+		return err
+	}
+	switch {
+	case status == Stopped:
+		return fault.Configf("", "cannot exec in a stopped container: %s", id)
+	case status == Creating:
+		return fault.Configf("", "cannot exec in a container in the %s state: %s", status, id)
+	case status == Paused && !j.o.IgnorePaused:
+		return fault.Configf("", "cannot exec in a paused container (use --ignore-paused to override): %s", id)
+	}
+	return nil
+}
+
+// input is what the compiler needs: the container's config with another process,
+// and the facts about its init.
+func (j *joining) input(r *Runtime) (*plan.Input, error) {
+	name := j.rec.Config
+	if name == configFile {
+		name = path.Join(r.Root, j.o.ID, configFile)
+	}
+	s, _, err := spec.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	if s.Process, err = j.o.Process(s.Process); err != nil {
+		return nil, err
+	}
+	as := rootless()
+	warnings, err := validate(s, as)
+	if err != nil {
+		return nil, err
+	}
+	r.warn(warnings)
+	in := &plan.Input{
+		ID: j.o.ID, Spec: s, Bundle: j.rec.Bundle, Rootfs: j.rec.Rootfs, Run: true, NoNewKeyring: j.rec.NoNewKeyring,
+		PreserveFDs: j.o.PreserveFDs, Host: hostFacts(s, as), Join: &plan.Joined{},
+	}
+	if err := j.facts(in); err != nil {
+		return nil, err
+	}
+	if in.Filter, err = r.filter(s, true); err != nil {
+		return nil, err
+	}
+	return in, j.enterCgroup(in)
+}
+
+// facts reads what the kernel says of init.
+func (j *joining) facts(in *plan.Input) error {
+	proc, err := openProc()
+	if err != nil {
+		return err
+	}
+	defer proc.close()
+	if in.Join.Namespaces, err = proc.otherNamespaces(j.rec.Pid); err != nil {
+		return fault.Hostf("", err, "look at the namespaces of process %d", j.rec.Pid)
+	}
+	setgroups, err := proc.read(j.rec.Pid, "setgroups")
+	if err != nil {
+		return fault.Hostf("", err, "read setgroups of process %d", j.rec.Pid)
+	}
+	in.Host.SetgroupsDenied = setgroups == "deny"
+	return nil
+}
+
+// enterCgroup opens the cgroup that the process is born in: the container's, or the
+// one below it that the caller names, or, where the container has made its own a
+// mere parent of others, the one that its init is in.
+func (j *joining) enterCgroup(in *plan.Input) error {
+	if j.rec.Cgroup == "" {
+		if j.o.Cgroup != "" {
+			return fault.Configf("", "--cgroup: %q has no cgroup", j.o.ID)
+		}
+		return nil
+	}
+	root, err := cgroups.FindRoot()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name, err := subCgroup(j.rec.Cgroup, j.o.Cgroup)
+	if err != nil {
+		return err
+	}
+	if j.group, err = root.Open(name); err != nil {
+		return fault.Hostf("", err, "open the cgroup %s", name)
+	}
+	if j.o.Cgroup == "" && j.group.IsParent() {
+		if j.group, err = j.initCgroup(root, j.group); err != nil {
+			return err
+		}
+	}
+	in.Cgroup = true
+	return nil
+}
+
+// initCgroup opens the cgroup that init is in by now.
+func (j *joining) initCgroup(root *cgroups.Root, own *cgroups.Group) (*cgroups.Group, error) {
+	defer own.Close()
+	proc, err := openProc()
+	if err != nil {
+		return nil, err
+	}
+	defer proc.close()
+	text, err := proc.read(j.rec.Pid, "cgroup")
+	if err != nil {
+		return nil, fault.Hostf("", err, "read the cgroup of process %d", j.rec.Pid)
+	}
+	name, err := cgroups.PathOf(text)
+	if err != nil {
+		return nil, fault.Hostf("", err, "find the cgroup of process %d", j.rec.Pid)
+	}
+	if name != j.rec.Cgroup && !strings.HasPrefix(name, j.rec.Cgroup+"/") {
+		return nil, fault.Hostf("", unix.EBUSY, "the cgroup %s takes no processes, and init is in %s", j.rec.Cgroup, name)
+	}
+	g, err := root.Open(name)
+	if err != nil {
+		return nil, fault.Hostf("", err, "open the cgroup %s", name)
+	}
+	return g, nil
+}
+
+// subCgroup is the path of a cgroup below the container's.
+func subCgroup(own, sub string) (string, error) {
+	if sub == "" {
+		return own, nil
+	}
+	name := path.Join(own, sub)
+	if strings.Contains(sub, ":") || name != own && !strings.HasPrefix(name, own+"/") {
+		return "", fault.Configf("", "bad sub cgroup path: %s", sub)
+	}
+	return name, nil
+}
+
+// spawn starts the stage with the fds that its program expects.
+func (j *joining) spawn(in *plan.Input) error {
+	handed := nsenter.Options{ID: j.o.ID, Stdio: j.o.Stdio, Control: in.PreserveFDs}
+	for fd := range in.PreserveFDs {
+		handed.Files = append(handed.Files, 3+fd)
+	}
+	if j.group != nil {
+		handed.Files = append(handed.Files, j.group.FD())
+	}
+	handed.Files = append(handed.Files, j.init)
+	var err error
+	j.stage, err = nsenter.Start(j.program, handed)
+	return err
+}
+
+// stays says that the caller waits for the process's end and for nothing before it.
+func (j *joining) stays() bool { return !j.o.Detach && j.o.PidFile == "" }
+
+// await follows the stage until the process is one of the container, or until it has
+// executed the payload where somebody has to know that.
+func (j *joining) await(in *plan.Input) error {
+	for {
+		msg, err := j.stage.Receive()
+		switch {
+		case err != nil:
+			return err
+		case msg.Failed():
+			return j.program.Fault(msg)
+		case msg.Ended():
+			if !j.ready {
+				return fault.Hostf("", unix.ECHILD, "the stage was killed while it entered the container")
+			}
+			reap(j.stage.Pid)
+			return writePidFile(j.o.PidFile, j.pid)
+		case msg.Type == nsenter.MessageReady:
+			j.ready = true
+		case msg.Type == nsenter.MessagePid:
+			j.pid, j.pidfd = msg.Pid, msg.Pidfd
+			if err := j.adopt(in); err != nil {
+				return err
+			}
+			if j.stays() {
+				return nil
+			}
+		}
+	}
+}
+
+// adopt does what needs the host, and lets the process go on.
+func (j *joining) adopt(in *plan.Input) error {
+	if adj := in.Spec.Process.OOMScoreAdj; adj != nil {
+		if err := setOOMScore(j.pid, *adj); err != nil {
+			return err
+		}
+	}
+	return j.stage.Go(-1)
+}
+
+// setOOMScore writes a value that a process does not have already: to write it
+// lower than it was takes a privilege, to leave it none.
+func setOOMScore(pid, adj int) error {
+	proc, err := openProc()
+	if err != nil {
+		return err
+	}
+	defer proc.close()
+	want := strconv.Itoa(adj)
+	if is, err := proc.read(pid, "oom_score_adj"); err == nil && is == want {
+		return nil
+	}
+	if err := proc.write(pid, "oom_score_adj", want); err != nil {
+		return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
+	}
+	return nil
+}
+
+// wait waits for the payload's end, and passes signals on to it.
+func (j *joining) wait(in *plan.Input) (int, error) {
+	time.AfterFunc(watchAfter, func() { forward(j.pidfd) })
+	status := waitFor(j.pid)
+	if j.stays() {
+		if err := j.lastWords(); err != nil {
+			return ExecStatus, err
+		}
+	}
+	return status, nil
+}
+
+// lastWords reads why the process did not come to execute the payload, if so.
+func (j *joining) lastWords() error {
+	defer reap(j.stage.Pid)
+	for {
+		msg, err := j.stage.Receive()
+		switch {
+		case err != nil:
+			return err
+		case msg.Failed():
+			return j.program.Fault(msg)
+		case msg.Type == nsenter.MessageReady:
+			j.ready = true
+		case msg.Ended() && !j.ready:
+			return fault.Hostf("", unix.ECHILD, "the stage was killed while it entered the container")
+		case msg.Ended():
+			return nil
+		}
+	}
+}
+
+// undo ends a process that did not become the payload.
+func (j *joining) undo() error {
+	j.stage.Close()
+	if j.pidfd >= 0 {
+		unix.PidfdSendSignal(j.pidfd, unix.SIGKILL, nil, 0)
+	}
+	reap(j.stage.Pid)
+	if j.pid != 0 {
+		reap(j.pid)
+	}
+	return nil
+}
+
+func (j *joining) close() {
+	if j.stage != nil {
+		j.stage.Close()
+	}
+	if j.group != nil {
+		j.group.Close()
+	}
+	for _, fd := range [...]int{j.init, j.pidfd} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if j.dir != nil {
+		j.dir.close()
+	}
+}

@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// joinHostPart runs in the stage's first process, which has entered nothing when it
+// begins and the container's namespaces when it forks.
+var joinHostPart = [...]emitter{
+	{"stage", (*compiler).stage},
+	{"rlimits-raise", (*compiler).raiseRlimits},
+	{"join", (*compiler).enter},
+	{"fork", (*compiler).fork},
+}
+
+// joinPart runs in the process that becomes the payload.
+var joinPart = [...]emitter{
+	{"ids", (*compiler).becomeRoot},
+	{"session", (*compiler).session},
+	{"inside", (*compiler).inside},
+	{"lookup", (*compiler).lookup},
+	{"stdio", (*compiler).stdio},
+	{"ready", (*compiler).ready},
+}
+
+// Join compiles the program of a process that enters a running container. Its
+// confinement comes from the same emitters as that of Create.
+func Join(in *Input) (*nsenter.Program, error) {
+	c := newCompiler(in)
+	c.run(joinHostPart[:])
+	c.run(joinPart[:])
+	c.run(tailPart[:])
+	c.b.Bind(c.parent)
+	c.run(parentPart[:])
+	if len(c.faults) > 0 {
+		return nil, c.faults
+	}
+	return c.finish()
+}
+
+// enter joins the namespaces of init, all in one call and by its pidfd: there is no
+// path, and no moment in some of them only (CVE-2024-21626's way in was such a one).
+// The cgroup namespace comes after the fork.
+func (c *compiler) enter() {
+	flags := c.in.Join.Namespaces &^ unix.CLONE_NEWCGROUP
+	if flags == 0 {
+		return
+	}
+	c.step("", "join the namespaces of init")
+	c.b.Call(nsenter.Setns, nsenter.Imm(uint64(c.in.initFD())), nsenter.Imm(flags))
+}
+
+// inside opens the container's root, which setns has made the working directory.
+func (c *compiler) inside() {
+	c.root = c.b.Slot("root")
+	c.step("/root/path", "open the container's root")
+	c.openat2(c.root, nil, nsenter.Int(unix.AT_FDCWD), ".", unix.O_PATH|unix.O_DIRECTORY, inRoot)
+}

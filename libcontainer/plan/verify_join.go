@@ -1,0 +1,50 @@
+package plan
+
+import (
+	"brig/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// joins is the rule for programs that enter a container: they change nothing in it,
+// and enter what init is in and nothing else, by its pidfd.
+func (v *verifier) joins(i int, in *nsenter.Instruction) error {
+	j := v.r.Join
+	if j == nil {
+		return nil
+	}
+	switch in.Sys {
+	case nsenter.OpenTree, nsenter.MoveMount, nsenter.Fsopen, nsenter.Fsconfig, nsenter.Fsmount, nsenter.MountSetattr,
+		nsenter.PivotRoot, nsenter.Umount2, nsenter.Mkdirat, nsenter.Mknodat, nsenter.Symlinkat, nsenter.Unshare,
+		nsenter.Sethostname, nsenter.Setdomainname:
+		return v.broken(i, "rule 9: a process that joins changes the container")
+	case nsenter.Setns:
+		flags := j.Namespaces &^ unix.CLONE_NEWCGROUP
+		if v.container(i) {
+			flags = j.Namespaces & unix.CLONE_NEWCGROUP
+		}
+		if flags == 0 || in.Args[0] != nsenter.Imm(uint64(v.r.InitFD)) || in.Args[1] != nsenter.Imm(flags) {
+			return v.broken(i, "rule 9: a process that joins enters other namespaces than those of init")
+		}
+		v.entries++
+		v.musts = append(v.musts, i)
+	}
+	return nil
+}
+
+// complete says whether a program that joins has entered all that it has to.
+func (v *verifier) complete() error {
+	if v.r.Join == nil {
+		return nil
+	}
+	want := 0
+	for _, flags := range [...]uint64{v.r.Join.Namespaces &^ unix.CLONE_NEWCGROUP, v.r.Join.Namespaces & unix.CLONE_NEWCGROUP} {
+		if flags != 0 {
+			want++
+		}
+	}
+	if v.entries != want {
+		return v.broken(v.fork, "rule 9: a process that joins does not enter all namespaces of init")
+	}
+	return nil
+}
