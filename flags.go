@@ -74,8 +74,12 @@ type listFlag struct {
 	names []string
 }
 
-// Names returns the name and the aliases.
-func (f *listFlag) Names() []string { return f.names }
+// Names returns the name alone: cli allows only one form of a flag that has more,
+// and these may be given in both.
+func (f *listFlag) Names() []string { return f.names[:1] }
+
+// String is the flag's line of the help, with all its names.
+func (f *listFlag) String() string { return cli.FlagStringer(&f.GenericFlag) }
 
 // Apply registers the flag under all its names.
 func (f *listFlag) Apply(set *flag.FlagSet) error {

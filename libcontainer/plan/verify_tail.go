@@ -107,7 +107,7 @@ func (v *verifier) tail() error {
 		{"execve", false, is(nsenter.Execve)},
 	}
 	// Nobody may look into a process that holds fds of the host (CVE-2016-9962).
-	if hide := v.find(0, isPrctl(unix.PR_SET_DUMPABLE, 0)); hide < 0 || v.moved && hide > v.find(0, is(nsenter.MoveMount)) {
+	if hide := v.find(0, isPrctl(unix.PR_SET_DUMPABLE, 0)); hide < 0 || v.r.Join != nil && hide > v.fork || v.moved && hide > v.find(0, is(nsenter.MoveMount)) {
 		return v.broken(v.fork, "rule 6: the stage is dumpable")
 	}
 	at := v.fork
