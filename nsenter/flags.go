@@ -18,6 +18,7 @@ var openFlags = [...]flag{
 	{unix.O_RDWR, "O_RDWR"},
 	{unix.O_CREAT, "O_CREAT"},
 	{unix.O_EXCL, "O_EXCL"},
+	{unix.O_NOCTTY, "O_NOCTTY"},
 	{unix.O_NONBLOCK, "O_NONBLOCK"},
 	{unix.O_NOFOLLOW, "O_NOFOLLOW"},
 	{unix.O_CLOEXEC, "O_CLOEXEC"},

@@ -145,8 +145,15 @@ func formatEnum(letter byte, v uint64) (string, bool) {
 			return "KEYCTL_JOIN_SESSION_KEYRING", true
 		}
 	case 'I':
-		if v == unix.TIOCSCTTY {
+		switch v {
+		case unix.TIOCSCTTY:
 			return "TIOCSCTTY", true
+		case unix.TIOCSPTLCK:
+			return "TIOCSPTLCK", true
+		case unix.TIOCGPTPEER:
+			return "TIOCGPTPEER", true
+		case unix.TIOCSWINSZ:
+			return "TIOCSWINSZ", true
 		}
 	case 'K':
 		if v == unix.SOCK_CLOEXEC {

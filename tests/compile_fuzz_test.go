@@ -12,6 +12,9 @@ import (
 	"brig/libcontainer/spec"
 	"brig/nsenter"
 	"brig/seccomp"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Facts of a fuzzed input, one bit each.
@@ -61,6 +64,26 @@ func compileAny(t *testing.T, config []byte, facts uint8) {
 		return
 	}
 	whole(t, p)
+	in.Run, in.Join = true, &plan.Joined{Namespaces: joined(s)}
+	p, err = plan.Join(in)
+	if err != nil {
+		refused(t, err)
+		return
+	}
+	whole(t, p)
+}
+
+// joined are the flags of the namespaces that a config lists.
+func joined(s *specs.Spec) uint64 {
+	flags := map[specs.LinuxNamespaceType]uint64{
+		"user": unix.CLONE_NEWUSER, "mount": unix.CLONE_NEWNS, "pid": unix.CLONE_NEWPID, "network": unix.CLONE_NEWNET,
+		"ipc": unix.CLONE_NEWIPC, "uts": unix.CLONE_NEWUTS, "cgroup": unix.CLONE_NEWCGROUP, "time": unix.CLONE_NEWTIME,
+	}
+	all := uint64(0)
+	for _, n := range s.Linux.Namespaces {
+		all |= flags[n.Type]
+	}
+	return all
 }
 
 // Two sections that are right alone have to be right together: each config is

@@ -15,13 +15,15 @@ import (
 
 const planSources = "../libcontainer/plan/"
 
-// emitters are the sections of create.go.
+// emitters are the sections of create.go and join.go.
 func emitters(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	entry := regexp.MustCompile(`(?m)^\t\{"([A-Za-z-]+)", \(\*compiler\)\.`)
-	for _, m := range entry.FindAllStringSubmatch(readFile(t, planSources+"create.go"), -1) {
-		names = append(names, m[1])
+	for _, m := range entry.FindAllStringSubmatch(readFile(t, planSources+"create.go")+readFile(t, planSources+"join.go"), -1) {
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
 	}
 	if len(names) < 30 {
 		t.Fatalf("create.go lists %d emitters: is it still written as this test reads it?", len(names))
@@ -124,7 +126,7 @@ func TestFixturesNames(t *testing.T) {
 	}
 	for _, section := range [...]string{
 		"mounts", "masks", "devices", "caps", "user", "rlimits", "sysctl", "namespaces", "root",
-		"cwd", "exec", "seccomp", "hostname", "process", "cgroups", "plan",
+		"cwd", "exec", "seccomp", "hostname", "process", "cgroups", "plan", "console", "join",
 	} {
 		if seen[section] == 0 {
 			t.Errorf("no fixture is about %s", section)

@@ -142,6 +142,8 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 		in.Host.SetgroupsDenied = true
 	case "run":
 		in.Run = true
+	case "join": // with these CLONE_ flags
+		in.Run, in.Join = true, &plan.Joined{Namespaces: n}
 	case "nopivot":
 		in.NoPivot = true
 	case "nokeyring":
@@ -187,7 +189,11 @@ func (f *fixture) compile() (*nsenter.Program, []cgroups.Write, error) {
 			return nil, nil, faults
 		}
 	}
-	p, err := plan.Create(in)
+	compiler := plan.Create
+	if in.Join != nil {
+		compiler = plan.Join
+	}
+	p, err := compiler(in)
 	return p, writes, err
 }
 

@@ -30,6 +30,7 @@ var containerPart = [...]emitter{
 	{"root", (*compiler).attachRoot},
 	{"mounts", (*compiler).attachMounts},
 	{"devices", (*compiler).devices},
+	{"console", (*compiler).console},
 	{"hostname", (*compiler).hostname},
 	{"sysctl", (*compiler).sysctls},
 	{"readonlyPaths", (*compiler).readonlyPaths},

@@ -20,6 +20,7 @@ var joinPart = [...]emitter{
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
 	{"inside", (*compiler).inside},
+	{"console", (*compiler).console},
 	{"lookup", (*compiler).lookup},
 	{"stdio", (*compiler).stdio},
 	{"ready", (*compiler).ready},

@@ -9,7 +9,9 @@ import (
 )
 
 // sections are all that create.go lists, in its order.
-func sections() []string { return sectionsOf(hostPart[:], containerPart[:], tailPart[:], parentPart[:]) }
+func sections() []string {
+	return sectionsOf(hostPart[:], containerPart[:], tailPart[:], parentPart[:])
+}
 
 func joinSections() []string {
 	return sectionsOf(joinHostPart[:], joinPart[:], tailPart[:], parentPart[:])

@@ -12,7 +12,7 @@ import (
 // /dev/stdout can be opened. Files and devices stay as they are: they may be the
 // host's (CVE-2026-88265, and runc's chown of the host's /dev/null).
 func (c *compiler) stdio() {
-	if c.spec.Process.User.UID == 0 {
+	if c.spec.Process.User.UID == 0 || c.spec.Process.Terminal {
 		return
 	}
 	for fd := range 3 {

@@ -59,7 +59,7 @@ func Verify(p *nsenter.Program, r Requirements) error {
 	// Who joins finds the root attached, and is inside from its first instruction.
 	v.rootAttached, v.inside = r.Join != nil, r.Join != nil
 	rules := [...]func(i int, in *nsenter.Instruction) error{
-		v.joins, v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
+		v.joins, v.terminals, v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
 	}
 	for i := range p.Instructions {
 		in := &p.Instructions[i]
@@ -158,6 +158,10 @@ func (v *verifier) text(a nsenter.Arg) string {
 func (v *verifier) record(i int, in *nsenter.Instruction) {
 	dst := uint64(in.Dst)
 	switch in.Sys {
+	case nsenter.Ioctl:
+		if in.Args[1].Value == unix.TIOCGPTPEER {
+			v.origins[dst] = ownTree // terminals has seen to that
+		}
 	case nsenter.OpenTree:
 		v.origins[dst] = hostTree
 		if in.Args[0].Kind == nsenter.SlotValue {
@@ -347,51 +351,4 @@ func (v *verifier) mountSources(i int, in *nsenter.Instruction) error {
 		}
 	}
 	return v.broken(i, "rule 4: something of the container's tree is mounted elsewhere")
-}
-
-// cloexec is rule 5, for single calls: every fd closes itself on execve.
-func (v *verifier) cloexec(i int, in *nsenter.Instruction) error {
-	flags, want := uint64(0), uint64(unix.O_CLOEXEC)
-	switch in.Sys {
-	case nsenter.Openat2:
-		flags = v.how(in, 0)
-	case nsenter.Openat, nsenter.Dup3:
-		flags = in.Args[2].Value
-	case nsenter.OpenTree:
-		flags, want = in.Args[2].Value, unix.OPEN_TREE_CLOEXEC
-	case nsenter.Fsopen:
-		flags, want = in.Args[1].Value, unix.FSOPEN_CLOEXEC
-	case nsenter.Fsmount:
-		flags, want = in.Args[1].Value, unix.FSMOUNT_CLOEXEC
-	case nsenter.Pipe2:
-		flags = in.Args[1].Value
-	case nsenter.Accept4:
-		flags, want = in.Args[3].Value, unix.SOCK_CLOEXEC
-	case nsenter.Recvmsg:
-		flags, want = in.Args[2].Value, unix.MSG_CMSG_CLOEXEC
-	default:
-		return nil
-	}
-	if flags&want == 0 {
-		return v.broken(i, "rule 5: an fd that stays open across execve")
-	}
-	return nil
-}
-
-// creation is rule 8: O_CREAT only with O_EXCL and O_NOFOLLOW.
-func (v *verifier) creation(i int, in *nsenter.Instruction) error {
-	flags := uint64(0)
-	switch in.Sys {
-	case nsenter.Openat2:
-		flags = v.how(in, 0)
-	case nsenter.Openat:
-		flags = in.Args[2].Value
-	}
-	if flags&unix.O_CREAT != 0 && flags&(unix.O_EXCL|unix.O_NOFOLLOW) != unix.O_EXCL|unix.O_NOFOLLOW {
-		return v.broken(i, "rule 8: O_CREAT without O_EXCL and O_NOFOLLOW")
-	}
-	if flags&unix.O_TRUNC != 0 {
-		return v.broken(i, "rule 8: O_TRUNC")
-	}
-	return nil
 }

@@ -27,8 +27,25 @@ func (c *check) process() {
 	if p.CommandLine != "" {
 		c.warn("/process/commandLine", "has a meaning on Windows only, ignored")
 	}
-	if p.ConsoleSize != nil && !p.Terminal {
+	c.consoleSize()
+}
+
+// maxConsole bounds what the kernel keeps of the size of a terminal.
+const maxConsole = 65535
+
+func (c *check) consoleSize() {
+	size := c.Process.ConsoleSize
+	switch {
+	case size == nil:
+	case !c.Process.Terminal:
 		c.warn("/process/consoleSize", "has no meaning without a terminal, ignored")
+	default:
+		if size.Height > maxConsole {
+			c.fail("/process/consoleSize/height", "%d is more than %d", size.Height, maxConsole)
+		}
+		if size.Width > maxConsole {
+			c.fail("/process/consoleSize/width", "%d is more than %d", size.Width, maxConsole)
+		}
 	}
 }
 

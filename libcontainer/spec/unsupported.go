@@ -27,8 +27,6 @@ func (c *check) unsupported() {
 		c.refuse("/hooks/poststop", len(h.Poststop) > 0)
 	}
 	if p := c.Process; p != nil {
-		c.refuse("/process/terminal", p.Terminal)
-		c.refuse("/process/consoleSize", p.Terminal && p.ConsoleSize != nil)
 		c.refuse("/process/apparmorProfile", p.ApparmorProfile != "")
 		c.refuse("/process/selinuxLabel", p.SelinuxLabel != "")
 		c.refuse("/process/scheduler", p.Scheduler != nil)

@@ -176,7 +176,7 @@ func TestExecFlags(t *testing.T) {
 		{name: "user", flags: []string{"--user", "8"}, script: "id -u; id -g", want: "8\n6"},
 		{name: "user and group", flags: []string{"-u", "8:9"}, script: "id -u; id -g", want: "8\n9"},
 		{name: "groups", flags: []string{"--additional-gids", "11", "-g", "12"}, script: "id -G", want: "6 7 11 12"},
-		{name: "capabilities", flags: []string{"--user", "0", "--cap", "CAP_SYS_TIME"}, script: "grep -E '^Cap(Prm|Eff)' /proc/self/status", want: "CapPrm:\t0000000002000000\nCapEff:\t0000000002000000"},
+		{name: "capabilities", flags: []string{"--user", "0", "--cap", "CAP_SYS_TIME"}, script: "grep -E '^Cap(Prm|Eff)' /proc/self/status", want: "CapPrm:\t0000000002000023\nCapEff:\t0000000002000023"},
 		{name: "no new privileges", flags: []string{"--no-new-privs"}, script: "grep ^NoNew /proc/self/status", want: "NoNewPrivs:\t1"},
 		{name: "single dash", flags: []string{"-cwd=/home", "-user", "1:1"}, script: "pwd; id -u", want: "/home\n1"},
 		{name: "none", script: "grep ^NoNew /proc/self/status; cat /proc/self/comm", want: "NoNewPrivs:\t0\ncat"},
