@@ -17,7 +17,7 @@ func creationFlags() []cli.Flag {
 		text("pid-file", "", "write the pid of init to `FILE`"),
 		toggle("no-pivot", "enter the root without pivot_root: for hosts that run from an initramfs"),
 		toggle("no-new-keyring", "keep the caller's session keyring"),
-		text("console-socket", "", "refused: this version has no terminals yet"),
+		text("console-socket", "", "`SOCKET` that gets the terminal of a detached container"),
 		number("preserve-fds", 0, "refused: this version passes no fds yet"),
 	}
 }
@@ -48,9 +48,6 @@ func creationOptions(c *cli.Context) (*libcontainer.CreateOptions, error) {
 }
 
 func creationOptionsFor(c *cli.Context, id string) (*libcontainer.CreateOptions, error) {
-	if c.String("console-socket") != "" {
-		return nil, fault.Configf("", "--console-socket: terminals are not supported by this version of brig")
-	}
 	if c.Int("preserve-fds") != 0 {
 		return nil, fault.Configf("", "--preserve-fds: not supported by this version of brig")
 	}
@@ -60,6 +57,8 @@ func creationOptionsFor(c *cli.Context, id string) (*libcontainer.CreateOptions,
 		NoPivot:      c.Bool("no-pivot"),
 		NoNewKeyring: c.Bool("no-new-keyring"),
 		Stdio:        [3]int{0, 1, 2},
+
+		ConsoleSocket: c.String("console-socket"),
 	}
 	if name := c.String("pid-file"); name != "" {
 		abs, err := filepath.Abs(name)

@@ -31,6 +31,8 @@ func execCommand(status *int) *cli.Command {
 			text("process-label", "", "SELinux `LABEL`"),
 			text("apparmor", "", "AppArmor `PROFILE`"),
 			text("cgroup", "", "`PATH` of a cgroup below the container's"),
+			toggle("tty", "give it a terminal", "t"),
+			text("console-socket", "", "`SOCKET` that gets the terminal of a detached process"),
 			toggle("detach", "do not wait", "d"),
 			text("pid-file", "", "write the pid to `FILE`"),
 			number("preserve-fds", 0, "pass `N` more fds"),
@@ -60,7 +62,7 @@ func execOptions(c *cli.Context) (*libcontainer.ExecOptions, error) {
 	}
 	o := &libcontainer.ExecOptions{
 		ID: c.Args().First(), Cgroup: c.String("cgroup"), Detach: c.Bool("detach"), IgnorePaused: c.Bool("ignore-paused"),
-		PreserveFDs: c.Int("preserve-fds"), Stdio: [3]int{0, 1, 2},
+		PreserveFDs: c.Int("preserve-fds"), Stdio: [3]int{0, 1, 2}, ConsoleSocket: c.String("console-socket"),
 		Process: func(base *specs.Process) (*specs.Process, error) { return processOf(c, base) },
 	}
 	if name := c.String("pid-file"); name != "" {
@@ -88,7 +90,7 @@ func processOf(c *cli.Context, base *specs.Process) (*specs.Process, error) {
 	}
 	p := *base
 	p.Args = c.Args().Tail()
-	p.Terminal = false
+	p.Terminal = c.Bool("tty")
 	p.Env = append(p.Env[:len(p.Env):len(p.Env)], values(c, "env")...)
 	if cwd := c.String("cwd"); cwd != "" {
 		p.Cwd = cwd

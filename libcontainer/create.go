@@ -28,6 +28,8 @@ type CreateOptions struct {
 	NoNewKeyring bool
 	PreserveFDs  int
 	Stdio        [3]int
+	// ConsoleSocket gets the terminal of a container that is not waited for.
+	ConsoleSocket string
 
 	stays bool             // the caller waits for init's end anyway
 	host  func(*plan.Host) // for tests: changes the facts about this host
@@ -40,6 +42,7 @@ type made struct {
 	group   *cgroups.Group
 	stage   *nsenter.Stage
 	program *nsenter.Program
+	pty     pty
 	ready   bool // init has said that all is set up
 	pidfd   int
 	pidFile string
@@ -48,7 +51,7 @@ type made struct {
 // Create makes a container that waits for Start. When it returns an error,
 // nothing of the container is left.
 func (r *Runtime) Create(o *CreateOptions) error {
-	m, _, err := r.make(o, false, false)
+	m, _, err := r.make(o, false, false, true)
 	if err != nil {
 		return err
 	}
@@ -61,7 +64,7 @@ func (r *Runtime) Create(o *CreateOptions) error {
 }
 
 // make does all of create and run but the last word to the stage.
-func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, *plan.Input, error) {
+func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *plan.Input, error) {
 	in, writes, err := r.compileInput(o, perspective{rootless: rootless(), cache: true})
 	if err != nil {
 		return nil, nil, err
@@ -70,11 +73,19 @@ func (r *Runtime) make(o *CreateOptions, run, timings bool) (*made, *plan.Input,
 	if o.host != nil {
 		o.host(&in.Host)
 	}
+	if err := checkTerminal(in.Spec.Process.Terminal, detach, o.ConsoleSocket); err != nil {
+		return nil, nil, err
+	}
+	o.stays = o.stays && !in.Spec.Process.Terminal
 	program, err := plan.Create(in)
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &made{program: program, pidfd: -1, pidFile: o.PidFile}
+	m := &made{program: program, pidfd: -1, pidFile: o.PidFile, pty: pty{stdio: o.Stdio}}
+	if m.pty.socket, err = dialConsole(o.ConsoleSocket); err != nil {
+		return nil, nil, err
+	}
+	defer m.pty.socket.close()
 	if m.dir, err = r.claim(o.ID); err != nil {
 		return nil, nil, err
 	}
@@ -139,6 +150,10 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 			return m.vanished(in)
 		case msg.Type == nsenter.MessageReady:
 			m.ready = true
+		case msg.Type == nsenter.MessageTerminal:
+			if err := m.pty.take(msg.Pidfd); err != nil {
+				return err
+			}
 		case msg.Type == nsenter.MessagePid:
 			if err := m.adopt(o, in, writes, msg); err != nil {
 				return err
@@ -281,6 +296,7 @@ func tailOf(p *nsenter.Program) []tailStep {
 // undo removes a container that did not come about.
 func (m *made) undo() error {
 	defer m.close()
+	defer m.pty.terminal.detach()
 	if m.stage != nil {
 		m.stage.Close()
 		reap(m.stage.Pid)

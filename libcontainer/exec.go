@@ -32,6 +32,8 @@ type ExecOptions struct {
 	IgnorePaused bool
 	PreserveFDs  int
 	Stdio        [3]int
+	// ConsoleSocket gets the terminal of a process that is not waited for.
+	ConsoleSocket string
 }
 
 // joining is a process on its way into a container.
@@ -45,7 +47,9 @@ type joining struct {
 	program *nsenter.Program
 	pid     int
 	pidfd   int
+	stays   bool // the caller waits for the process's end and for nothing before it
 	ready   bool
+	pty     pty
 }
 
 // Exec runs a process in a container. It returns the payload's exit status, 128 and
@@ -60,9 +64,17 @@ func (r *Runtime) Exec(o *ExecOptions) (int, error) {
 	if err != nil {
 		return ExecStatus, err
 	}
+	if err := checkTerminal(in.Spec.Process.Terminal, o.Detach, o.ConsoleSocket); err != nil {
+		return ExecStatus, err
+	}
 	if j.program, err = plan.Join(in); err != nil {
 		return ExecStatus, err
 	}
+	j.pty.stdio, j.stays = o.Stdio, !o.Detach && o.PidFile == "" && !in.Spec.Process.Terminal
+	if j.pty.socket, err = dialConsole(o.ConsoleSocket); err != nil {
+		return ExecStatus, err
+	}
+	defer j.pty.socket.close()
 	if err := j.spawn(in); err != nil {
 		return ExecStatus, err
 	}
@@ -242,9 +254,6 @@ func (j *joining) spawn(in *plan.Input) error {
 	return err
 }
 
-// stays says that the caller waits for the process's end and for nothing before it.
-func (j *joining) stays() bool { return !j.o.Detach && j.o.PidFile == "" }
-
 // await follows the stage until the process is one of the container, or until it has
 // executed the payload where somebody has to know that.
 func (j *joining) await(in *plan.Input) error {
@@ -263,12 +272,16 @@ func (j *joining) await(in *plan.Input) error {
 			return writePidFile(j.o.PidFile, j.pid)
 		case msg.Type == nsenter.MessageReady:
 			j.ready = true
+		case msg.Type == nsenter.MessageTerminal:
+			if err := j.pty.take(msg.Pidfd); err != nil {
+				return err
+			}
 		case msg.Type == nsenter.MessagePid:
 			j.pid, j.pidfd = msg.Pid, msg.Pidfd
 			if err := j.adopt(in); err != nil {
 				return err
 			}
-			if j.stays() {
+			if j.stays {
 				return nil
 			}
 		}
@@ -307,7 +320,8 @@ func setOOMScore(pid, adj int) error {
 func (j *joining) wait(in *plan.Input) (int, error) {
 	time.AfterFunc(watchAfter, func() { forward(j.pidfd) })
 	status := waitFor(j.pid)
-	if j.stays() {
+	j.pty.terminal.detach()
+	if j.stays {
 		if err := j.lastWords(); err != nil {
 			return ExecStatus, err
 		}
@@ -337,6 +351,7 @@ func (j *joining) lastWords() error {
 
 // undo ends a process that did not become the payload.
 func (j *joining) undo() error {
+	defer j.pty.terminal.detach()
 	j.stage.Close()
 	if j.pidfd >= 0 {
 		unix.PidfdSendSignal(j.pidfd, unix.SIGKILL, nil, 0)

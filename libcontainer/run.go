@@ -32,7 +32,7 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		}
 	}
 	o.stays = !o.Detach && o.Timings == nil
-	m, in, err := r.make(&o.CreateOptions, true, o.Timings != nil)
+	m, in, err := r.make(&o.CreateOptions, true, o.Timings != nil, o.Detach)
 	if err != nil {
 		return 1, err
 	}
@@ -49,6 +49,8 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 	// Others may kill and delete it from here on.
 	m.dir.unlock()
 	status := m.wait()
+	m.pty.terminal.detach()
+	m.pty.terminal = nil
 	if err := m.lastWords(in); err != nil {
 		m.removePidFile()
 		return 1, errors.Join(err, m.finish())
