@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -46,20 +45,20 @@ func dialConsole(name string) (*consoleSocket, error) {
 const maxSocketName = 107
 
 // dial connects to a socket of any length of name: a longer one than an address
-// holds is reached through the fd of its directory.
+// holds is reached through an fd of it.
 func dial(name string, kind int) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
 	if len(name) > maxSocketName {
-		dir, err := unix.Open(filepath.Dir(name), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		file, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
 			unix.Close(fd)
 			return -1, err
 		}
-		defer unix.Close(dir)
-		name = "/proc/self/fd/" + strconv.Itoa(dir) + "/" + filepath.Base(name)
+		defer unix.Close(file)
+		name = "/proc/self/fd/" + strconv.Itoa(file)
 	}
 	for {
 		err = unix.Connect(fd, &unix.SockaddrUnix{Name: name})
