@@ -18,7 +18,8 @@ func creationFlags() []cli.Flag {
 		toggle("no-pivot", "enter the root without pivot_root: for hosts that run from an initramfs"),
 		toggle("no-new-keyring", "keep the caller's session keyring"),
 		text("console-socket", "", "`SOCKET` that gets the terminal of a detached container"),
-		number("preserve-fds", 0, "refused: this version passes no fds yet"),
+		text("pidfd-socket", "", "`SOCKET` that gets a pidfd of init"),
+		number("preserve-fds", 0, "pass `N` more fds"),
 	}
 }
 
@@ -48,8 +49,8 @@ func creationOptions(c *cli.Context) (*libcontainer.CreateOptions, error) {
 }
 
 func creationOptionsFor(c *cli.Context, id string) (*libcontainer.CreateOptions, error) {
-	if c.Int("preserve-fds") != 0 {
-		return nil, fault.Configf("", "--preserve-fds: not supported by this version of brig")
+	if c.Int("preserve-fds") < 0 {
+		return nil, fault.Configf("", "--preserve-fds: %d is less than 0", c.Int("preserve-fds"))
 	}
 	o := &libcontainer.CreateOptions{
 		ID:           id,
@@ -58,7 +59,9 @@ func creationOptionsFor(c *cli.Context, id string) (*libcontainer.CreateOptions,
 		NoNewKeyring: c.Bool("no-new-keyring"),
 		Stdio:        [3]int{0, 1, 2},
 
+		PreserveFDs:   c.Int("preserve-fds"),
 		ConsoleSocket: c.String("console-socket"),
+		PidfdSocket:   c.String("pidfd-socket"),
 	}
 	if name := c.String("pid-file"); name != "" {
 		abs, err := filepath.Abs(name)

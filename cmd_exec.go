@@ -34,6 +34,7 @@ func execCommand(status *int) *cli.Command {
 			toggle("tty", "give it a terminal", "t"),
 			text("console-socket", "", "`SOCKET` that gets the terminal of a detached process"),
 			toggle("detach", "do not wait", "d"),
+			text("pidfd-socket", "", "`SOCKET` that gets a pidfd of the process"),
 			text("pid-file", "", "write the pid to `FILE`"),
 			number("preserve-fds", 0, "pass `N` more fds"),
 			toggle("ignore-paused", "allow exec in a paused container"),
@@ -63,7 +64,8 @@ func execOptions(c *cli.Context) (*libcontainer.ExecOptions, error) {
 	o := &libcontainer.ExecOptions{
 		ID: c.Args().First(), Cgroup: c.String("cgroup"), Detach: c.Bool("detach"), IgnorePaused: c.Bool("ignore-paused"),
 		PreserveFDs: c.Int("preserve-fds"), Stdio: [3]int{0, 1, 2}, ConsoleSocket: c.String("console-socket"),
-		Process: func(base *specs.Process) (*specs.Process, error) { return processOf(c, base) },
+		PidfdSocket: c.String("pidfd-socket"),
+		Process:     func(base *specs.Process) (*specs.Process, error) { return processOf(c, base) },
 	}
 	if name := c.String("pid-file"); name != "" {
 		abs, err := filepath.Abs(name)

@@ -76,6 +76,13 @@ func (r *Runtime) compileInput(o *CreateOptions, as perspective) (*plan.Input, *
 		ID: o.ID, Spec: s, Bundle: dir, Rootfs: absolute(dir, s.Root.Path), NoPivot: o.NoPivot,
 		NoNewKeyring: o.NoNewKeyring, PreserveFDs: o.PreserveFDs, Host: hostFacts(s, as.rootless),
 	}
+	if as.handed {
+		listen := listenFDs()
+		if in.PreserveFDs, err = handedFDs(o.PreserveFDs, listen); err != nil {
+			return nil, nil, err
+		}
+		announce(s.Process, listen)
+	}
 	if in.Filter, err = r.filter(s, as.cache); err != nil {
 		return nil, nil, err
 	}
@@ -184,6 +191,7 @@ func hostFacts(s *specs.Spec, rootless bool) plan.Host {
 type perspective struct {
 	rootless bool // the program of an ordinary user
 	cache    bool // filters may come from the cache, and go there
+	handed   bool // fds are handed over
 }
 
 // Plan compiles the bundle as create would, or run, and runs nothing: it leaves no

@@ -30,6 +30,7 @@ type CreateOptions struct {
 	Stdio        [3]int
 	// ConsoleSocket gets the terminal of a container that is not waited for.
 	ConsoleSocket string
+	PidfdSocket   string // gets a pidfd of init
 
 	stays bool             // the caller waits for init's end anyway
 	host  func(*plan.Host) // for tests: changes the facts about this host
@@ -65,7 +66,7 @@ func (r *Runtime) Create(o *CreateOptions) error {
 
 // make does all of create and run but the last word to the stage.
 func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *plan.Input, error) {
-	in, writes, err := r.compileInput(o, perspective{rootless: rootless(), cache: true})
+	in, writes, err := r.compileInput(o, perspective{rootless: rootless(), cache: true, handed: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -218,6 +219,9 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	// From here on init has much to do and brig has not: what may wait until now has
 	// waited, so that nothing keeps the stage from its processor.
 	if err := m.limitDevices(in, writes); err != nil {
+		return err
+	}
+	if err := sendPidfd(o.PidfdSocket, "standard", m.pidfd); err != nil {
 		return err
 	}
 	if !in.Run {

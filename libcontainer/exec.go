@@ -34,6 +34,7 @@ type ExecOptions struct {
 	Stdio        [3]int
 	// ConsoleSocket gets the terminal of a process that is not waited for.
 	ConsoleSocket string
+	PidfdSocket   string // gets a pidfd of the process
 }
 
 // joining is a process on its way into a container.
@@ -139,9 +140,13 @@ func (j *joining) input(r *Runtime) (*plan.Input, error) {
 		return nil, err
 	}
 	r.warn(warnings)
+	handed, err := handedFDs(j.o.PreserveFDs, 0)
+	if err != nil {
+		return nil, err
+	}
 	in := &plan.Input{
 		ID: j.o.ID, Spec: s, Bundle: j.rec.Bundle, Rootfs: j.rec.Rootfs, Run: true, NoNewKeyring: j.rec.NoNewKeyring,
-		PreserveFDs: j.o.PreserveFDs, Host: hostFacts(s, as), Join: &plan.Joined{},
+		PreserveFDs: handed, Host: hostFacts(s, as), Join: &plan.Joined{},
 	}
 	if err := j.facts(in); err != nil {
 		return nil, err
@@ -294,6 +299,9 @@ func (j *joining) adopt(in *plan.Input) error {
 		if err := setOOMScore(j.pid, *adj); err != nil {
 			return err
 		}
+	}
+	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
+		return err
 	}
 	return j.stage.Go(-1)
 }
