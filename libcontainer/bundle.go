@@ -82,6 +82,9 @@ func (r *Runtime) compileInput(o *CreateOptions, as perspective) (*plan.Input, *
 			return nil, nil, err
 		}
 		announce(s.Process, listen)
+		if err := r.notifiable(s, o.ID); err != nil {
+			return nil, nil, err
+		}
 	}
 	if in.Filter, err = r.filter(s, as.cache); err != nil {
 		return nil, nil, err

@@ -44,6 +44,7 @@ type made struct {
 	stage   *nsenter.Stage
 	program *nsenter.Program
 	pty     pty
+	notify  *notifier // nil without a service manager, and for create
 	ready   bool // init has said that all is set up
 	pidfd   int
 	pidFile string
@@ -89,6 +90,9 @@ func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *pla
 	defer m.pty.socket.close()
 	if m.dir, err = r.claim(o.ID); err != nil {
 		return nil, nil, err
+	}
+	if err := m.listenNotify(run); err != nil {
+		return nil, nil, m.failed(err)
 	}
 	if err := r.build(m, o, in, writes); err != nil {
 		return nil, nil, m.failed(err)
@@ -339,6 +343,8 @@ func (m *made) close() {
 		unix.Close(m.pidfd)
 		m.pidfd = -1
 	}
+	m.notify.close()
+	m.notify = nil
 	m.dir.close()
 }
 

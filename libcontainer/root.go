@@ -174,7 +174,7 @@ func (d *directory) close() {
 }
 
 // files are all that can lie in a container's directory.
-var files = [...]string{stateFile, stateTemp, journalFile, startSocket, configFile, "." + configFile}
+var files = [...]string{stateFile, stateTemp, journalFile, startSocket, configFile, "." + configFile, notifySocket}
 
 // remove removes the directory with the few files that brig puts there; anything
 // else stays and is an error, so that nothing is ever removed recursively.
@@ -183,6 +183,9 @@ func (d *directory) remove() error {
 		if err := unix.Unlinkat(d.fd, name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fault.Hostf("", err, "remove %s of %q", name, d.id)
 		}
+	}
+	if err := unix.Unlinkat(d.fd, notifyDir, unix.AT_REMOVEDIR); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fault.Hostf("", err, "remove the directory of the notify socket of %q", d.id)
 	}
 	if err := unix.Unlinkat(d.root, d.id, unix.AT_REMOVEDIR); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fault.Hostf("", err, "remove the state directory of %q", d.id)

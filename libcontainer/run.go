@@ -42,8 +42,15 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		}
 	}
 	if o.Detach {
-		m.close()
+		defer m.close()
+		if m.notify != nil {
+			return 0, m.notify.await(m.pidfd, m.rec.Pid)
+		}
 		return 0, nil
+	}
+	if m.notify != nil {
+		// The service's main process is brig, which ends with the payload.
+		go m.notify.await(m.pidfd, 0)
 	}
 	time.AfterFunc(watchAfter, func() { forward(m.pidfd) })
 	// Others may kill and delete it from here on.

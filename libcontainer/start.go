@@ -69,7 +69,30 @@ func (r *Runtime) Start(id string) error {
 	if err := startable(status, id); err != nil {
 		return err
 	}
-	return d.start(rec)
+	return d.startAndNotify(rec)
+}
+
+// startAndNotify starts the payload, and under a service manager waits until it is
+// ready or has ended.
+func (d *directory) startAndNotify(rec *record) error {
+	n, err := d.listenNotify()
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	if err := d.start(rec); err != nil || n == nil {
+		return err
+	}
+	pidfd, err := openInit(d.id, rec.identity())
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	d.unlock() // others may kill and delete it meanwhile
+	return n.await(pidfd, rec.Pid)
 }
 
 // startable spells the refusals as engines know them.
