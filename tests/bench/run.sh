@@ -24,7 +24,14 @@ fi
 
 work=$(mktemp -d)
 mount -t tmpfs -o mode=755 brig-bench "$work"
-trap 'umount -l "$work"; rmdir "$work"' EXIT
+tidy() {
+	$brig --root "$work/brig" delete --force "brig-$$" || :
+	$crun --root "$work/crun" delete --force "crun-$$" >/dev/null 2>&1 || :
+	$runc --root "$work/runc" delete --force "runc-$$" >/dev/null 2>&1 || :
+	umount -l "$work"
+	rmdir "$work"
+}
+trap tidy EXIT
 trap 'exit 1' HUP INT TERM
 chmod 755 "$work" # root of the container is an ordinary user here
 mkdir -p "$out" "$work/bundle/rootfs"
@@ -40,9 +47,26 @@ brig_run="$brig --root $work/brig run -b $work/bundle bench-$$"
 crun_run="$crun --root $work/crun run -b $work/bundle bench-$$"
 runc_run="$runc --root $work/runc run -b $work/bundle bench-$$"
 
+# The same container with the seccomp profile that Docker gives one.
+mkdir "$work/filtered" "$work/long"
+cp "$(command -v busybox)" "$work/bundle/rootfs/bin/sleep"
+cp -a "$work/bundle/rootfs" "$work/filtered/" # runc wants no link there
+cp -a "$work/bundle/rootfs" "$work/long/"
+(cd "$top" && $go run ./tests/bench/merge "$here/config.json" seccomp/testdata/docker.json >"$work/filtered/config.json")
+brig_filtered="$brig --root $work/brig run -b $work/filtered bench-$$"
+
+# And one of each that stays, for exec.
+sed 's#"args": .*#"args": ["/bin/sleep", "1000000"],#' "$here/config.json" >"$work/long/config.json"
+$brig --root "$work/brig" run -d -b "$work/long" "brig-$$" </dev/null >/dev/null
+$crun --root "$work/crun" run -d -b "$work/long" "crun-$$" </dev/null >/dev/null
+$runc --root "$work/runc" run -d -b "$work/long" "runc-$$" </dev/null >/dev/null
+brig_exec="$brig --root $work/brig exec brig-$$ /bin/true"
+crun_exec="$crun --root $work/crun exec crun-$$ /bin/true"
+runc_exec="$runc --root $work/runc exec runc-$$ /bin/true"
+
 # Each runs once before, outside of all figures: seccomp caches, page cache, and
 # an error shows here with its text.
-for command in "$brig_run" "$crun_run" "$runc_run"; do
+for command in "$brig_run" "$crun_run" "$runc_run" "$brig_exec" "$crun_exec" "$runc_exec" "$brig_filtered"; do
 	$command || { echo "bench: failed: $command" >&2; exit 1; }
 done
 
@@ -80,6 +104,8 @@ round=0
 while [ "$round" -lt "$((rounds / 12))" ]; do
 	round=$((round + 1))
 	measure "$runs" 1 "$out/row-$round.json" -n 'brig in a row' "$brig_run" -n 'crun in a row' "$crun_run"
+	measure "$runs" 1 "$out/exec-$round.json" -n 'brig exec' "$brig_exec" -n 'crun exec' "$crun_exec" -n 'runc exec' "$runc_exec"
+	measure "$runs" 1 "$out/filter-$round.json" -n 'brig with a filter' "$brig_filtered" -n 'brig without' "$brig_run"
 	measure "$runs" 1 "$out/version-$round.json" -n 'brig --version' "$brig --version" -n 'empty Go program' "$work/empty"
 done
 

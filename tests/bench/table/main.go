@@ -52,6 +52,19 @@ type summary struct {
 	sizes  []string          // their names, in order
 }
 
+// measured is what run.sh measures: the files of the rounds, and what is divided by
+// what.
+var measured = [...]struct {
+	files string
+	pairs [][2]string
+}{
+	{"run-*.json", [][2]string{{"brig", "crun"}, {"brig", "runc"}}},
+	{"row-*.json", [][2]string{{"brig in a row", "crun in a row"}}},
+	{"exec-*.json", [][2]string{{"brig exec", "crun exec"}, {"brig exec", "runc exec"}}},
+	{"filter-*.json", [][2]string{{"brig with a filter", "brig without"}}},
+	{"version-*.json", [][2]string{{"brig --version", "empty Go program"}}},
+}
+
 func main() {
 	if err := run(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "table:", err)
@@ -63,22 +76,14 @@ func run(args []string, w io.Writer) error {
 	if len(args) == 0 {
 		return fmt.Errorf("usage: table DIR [NAME=VALUE ...]")
 	}
-	starts, err := readRounds(args[0], "run-*.json")
-	if err != nil {
-		return err
-	}
-	rows, err := readRounds(args[0], "row-*.json")
-	if err != nil {
-		return err
-	}
-	versions, err := readRounds(args[0], "version-*.json")
-	if err != nil {
-		return err
-	}
 	s := summary{Sizes: map[string]string{}}
-	s.add(starts, [][2]string{{"brig", "crun"}, {"brig", "runc"}})
-	s.add(rows, [][2]string{{"brig in a row", "crun in a row"}})
-	s.add(versions, [][2]string{{"brig --version", "empty Go program"}})
+	for _, m := range measured {
+		rounds, err := readRounds(args[0], m.files)
+		if err != nil {
+			return err
+		}
+		s.add(rounds, m.pairs)
+	}
 	for _, arg := range args[1:] {
 		name, value, _ := strings.Cut(arg, "=")
 		s.Sizes[name] = value

@@ -20,8 +20,17 @@ const (
 	version   = `{"results":[{"command":"brig --version","times":[0.003]},{"command":"empty Go program","times":[0.002]}]}`
 )
 
+// others are rounds of what a test is not about.
+func others(t *testing.T, dir string) {
+	t.Helper()
+	write(t, dir, "row-1.json", `{"results":[{"command":"brig in a row","times":[0.003]},{"command":"crun in a row","times":[0.004]}]}`)
+	write(t, dir, "exec-1.json", `{"results":[{"command":"brig exec","times":[0.001]},{"command":"crun exec","times":[0.002]},{"command":"runc exec","times":[0.01]}]}`)
+	write(t, dir, "filter-1.json", `{"results":[{"command":"brig with a filter","times":[0.0055]},{"command":"brig without","times":[0.005]}]}`)
+}
+
 func TestTable(t *testing.T) {
 	dir := t.TempDir()
+	others(t, dir)
 	write(t, dir, "run-1.json", fastRound)
 	write(t, dir, "run-2.json", slowRound)
 	write(t, dir, "version-1.json", version)
@@ -33,6 +42,10 @@ func TestTable(t *testing.T) {
 		"| brig | 5.25 ± 2.50 ms | 4.00 ms | 4.00 ms | 4 |",
 		"| brig ÷ crun | 0.50 | **0.53** | 0.56 |",
 		"| brig ÷ runc | 0.20 | **0.20** | 0.20 |",
+		"| brig in a row ÷ crun in a row | 0.75 | **0.75** | 0.75 |",
+		"| brig exec ÷ crun exec | 0.50 | **0.50** | 0.50 |",
+		"| brig exec ÷ runc exec | 0.10 | **0.10** | 0.10 |",
+		"| brig with a filter ÷ brig without | 1.10 | **1.10** | 1.10 |",
 		"| brig --version ÷ empty Go program | 1.50 | **1.50** | 1.50 |",
 		"| stage bytes | 1880 |",
 	} {
@@ -54,6 +67,7 @@ func TestTableRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
+			others(t, dir)
 			if c.run != "" {
 				write(t, dir, "run-1.json", c.run)
 			}
