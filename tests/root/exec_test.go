@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -298,4 +299,61 @@ func TestExecLeavesNothing(t *testing.T) {
 		t.Error(text)
 	}
 	equal(t, count(), before)
+}
+
+// The config that exec starts from is the one that the container was made from, be it
+// in the bundle, elsewhere, or in no file at all.
+func TestExecFindsTheConfig(t *testing.T) {
+	t.Run("elsewhere", func(t *testing.T) {
+		b := newBox(t, `{"process":{"user":{"uid":12}}}`)
+		b.args("/bin/sleep", "1000")
+		b.save()
+		must(t, os.Rename(b.bundle+"/config.json", b.dir+"/other.json"))
+		cmd := b.command("run", "--detach", "--bundle", b.bundle, "--config", b.dir+"/other.json", b.id)
+		cmd.Stdin = nil
+		code, err := status(cmd.Run())
+		must(t, err)
+		if code != 0 {
+			t.Fatalf("exit %d", code)
+		}
+		equal(t, b.exec("id -u"), "12")
+		must(t, os.Remove(b.dir+"/other.json"))
+		b.refused("open the config "+b.dir+"/other.json: ENOENT", "exec", b.id, "true")
+		b.ok("delete", "--force", b.id)
+	})
+	t.Run("in no file", func(t *testing.T) {
+		b := newBox(t)
+		cmd := b.command("run", "--detach", "--rootfs", b.rootfs, b.id, "/bin/sleep", "1000")
+		cmd.Stdin = nil
+		code, err := status(cmd.Run())
+		must(t, err)
+		if code != 0 {
+			t.Fatalf("exit %d", code)
+		}
+		r := b.brig("exec", b.id, "sh", "-c", "grep -E '^(CapBnd|Seccomp:|NoNew)' /proc/self/status")
+		equal(t, r.out, "CapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n")
+		b.ok("delete", "--force", b.id)
+	})
+}
+
+// What kills brig in the middle of an exec leaves nothing in the container.
+func TestExecKilled(t *testing.T) {
+	b := sleeping(t)
+	for i := range 60 {
+		cmd := b.command("exec", b.id, "true")
+		cmd.Stdin = nil
+		must(t, cmd.Start())
+		time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		left := b.exec("set -- /proc/[0-9]*; echo $#")
+		if left == "2" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s processes are in the container: %s", left, b.exec("cat /proc/[0-9]*/comm"))
+		}
+	}
 }
