@@ -125,14 +125,14 @@ var namespaceFiles = [...]struct {
 func (p procfs) otherNamespaces(pid int) (uint64, error) {
 	flags := uint64(0)
 	for _, ns := range namespaceFiles {
-		own, err := p.inode("self/ns/" + ns.name)
+		own, err := p.link("self/ns/" + ns.name)
 		if errors.Is(err, unix.ENOENT) {
 			continue // a kernel without this type
 		}
 		if err != nil {
 			return 0, err
 		}
-		theirs, err := p.inode(strconv.Itoa(pid) + "/ns/" + ns.name)
+		theirs, err := p.link(strconv.Itoa(pid) + "/ns/" + ns.name)
 		if err != nil {
 			return 0, err
 		}
@@ -143,10 +143,15 @@ func (p procfs) otherNamespaces(pid int) (uint64, error) {
 	return flags, nil
 }
 
-func (p procfs) inode(name string) (uint64, error) {
-	var st unix.Stat_t
-	err := unix.Fstatat(p.fd, name, &st, 0)
-	return st.Ino, err
+// link reads a link such as that of a namespace, which is its type and number. To
+// follow it would cost the kernel an inode.
+func (p procfs) link(name string) (string, error) {
+	buf := make([]byte, 64)
+	n, err := unix.Readlinkat(p.fd, name, buf)
+	if err != nil {
+		return "", err
+	}
+	return string(buf[:n]), nil
 }
 
 // read reads a small file of a process.
