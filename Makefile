@@ -27,8 +27,12 @@ tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
+# The linker writes a file page by page, and so it stays in the page cache until it
+# has to be read again; a copy lies there in large pieces, as an installed program
+# does, and starts a tenth faster.
 build: generate ## build ./brig, one static binary
-	CGO_ENABLED=0 GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o brig .
+	CGO_ENABLED=0 GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o brig.linked .
+	@rm -f brig && cp brig.linked brig && rm brig.linked
 
 generate: deps-build ## build what the binary embeds: the stage and the seccomp compiler
 	@sh nsenter/stage/embed.sh $(GOARCH)
@@ -60,7 +64,7 @@ install: build ## install ./brig to DESTDIR and PREFIX (/usr/local)
 	install -D -m 0755 brig $(DESTDIR)$(PREFIX)/bin/brig
 
 clean: ## remove everything that was built
-	rm -rf brig bin tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \
+	rm -rf brig brig.linked bin tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \
 		seccomp/*.lzw seccomp/*.elf seccomp/embed_gen_*.go
 
 deps: ## install the Debian packages for build, test and bench that are missing
