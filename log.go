@@ -25,15 +25,26 @@ var (
 // openLog reads the global flags that concern the log, and refuses those that
 // brig cannot honour.
 func openLog(c *cli.Context) error {
-	if c.Bool("systemd-cgroup") {
+	manager := c.String("cgroup-manager")
+	if c.Bool("systemd-cgroup") || manager == "systemd" {
 		return fault.Configf("", "--systemd-cgroup: this version of brig manages cgroups itself only")
+	}
+	if manager != "" && manager != "cgroupfs" && manager != "disabled" {
+		return fault.Configf("", "invalid --cgroup-manager: %s", manager)
 	}
 	switch c.String("rootless") {
 	case "auto", "true", "false":
 	default:
 		return fault.Configf("", "invalid --rootless: %s", c.String("rootless"))
 	}
-	logAll = c.Bool("debug")
+	switch level := c.String("log-level"); level {
+	case "", "error":
+		logAll = c.Bool("debug")
+	case "warning", "debug":
+		logAll = true
+	default:
+		return fault.Configf("", "invalid --log-level: %s", level)
+	}
 	switch format := c.String("log-format"); format {
 	case "text":
 	case "json":
@@ -41,7 +52,7 @@ func openLog(c *cli.Context) error {
 	default:
 		return fault.Configf("", "invalid log-format: %s", format)
 	}
-	name := c.String("log")
+	name := strings.TrimPrefix(c.String("log"), "file:")
 	if name == "" {
 		return nil
 	}

@@ -24,6 +24,13 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 			return nil, faults
 		}
 	}
+	if r.NoCgroup {
+		if len(l.writes) > 0 {
+			return nil, fault.Configf(l.writes[0].Pointer, "cannot be enforced without a cgroup").
+				WithHint("--cgroup-manager disabled takes a config without limits")
+		}
+		return l, nil
+	}
 	if in.Host.Rootless && len(l.writes) == 0 && linux.CgroupsPath == "" {
 		return l, nil
 	}

@@ -15,8 +15,9 @@ import (
 
 // Runtime is what all verbs share.
 type Runtime struct {
-	Root string       // the directory with the state of all containers
-	Warn func(string) // tells the user of something that is no error
+	Root     string       // the directory with the state of all containers
+	Warn     func(string) // tells the user of something that is no error
+	NoCgroup bool         // containers stay in brig's own cgroup
 }
 
 const rootMode = 0o700

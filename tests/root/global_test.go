@@ -1,0 +1,59 @@
+package root_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWithoutCgroup(t *testing.T) {
+	b := newBox(t)
+	own := strings.TrimSpace(reads(t, "/proc/self/cgroup"))
+	b.config["linux"].(map[string]any)["namespaces"] = []any{map[string]any{"type": "mount"}, map[string]any{"type": "pid"}, map[string]any{"type": "uts"}, map[string]any{"type": "network"}, map[string]any{"type": "ipc"}}
+	b.args("/bin/cat", "/proc/self/cgroup")
+	b.save()
+	equal(t, strings.TrimSpace(b.ok("--cgroup-manager", "disabled", "run", "--bundle", b.bundle, b.id)), own)
+	b.patch(`{"linux":{"resources":{"unified":{"cgroup.max.depth":"3"}}}}`)
+	b.save()
+	b.refused("/linux/resources/unified/cgroup.max.depth: cannot be enforced without a cgroup", "--cgroup-manager", "disabled", "run", "--bundle", b.bundle, b.id)
+}
+
+// A container that stays and has no cgroup can be entered, killed and deleted.
+func TestLifeWithoutCgroup(t *testing.T) {
+	b := newBox(t)
+	b.args("/bin/sleep", "1000")
+	b.save()
+	cmd := b.command("--cgroup-manager", "disabled", "run", "--detach", "--bundle", b.bundle, b.id)
+	cmd.Stdin = nil
+	code, err := status(cmd.Run())
+	must(t, err)
+	if code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	equal(t, b.exec("echo entered"), "entered")
+	b.ok("kill", b.id, "KILL")
+	b.wait()
+	b.ok("delete", b.id)
+}
+
+func TestGlobalFlags(t *testing.T) {
+	b := newBox(t)
+	for text, args := range map[string][]string{
+		"invalid --cgroup-manager: x": {"--cgroup-manager", "x", "list"},
+		"invalid --log-level: x":      {"--log-level", "x", "list"},
+		"invalid log-format: x":       {"--log-format", "x", "list"},
+		"invalid --rootless: x":       {"--rootless", "x", "list"},
+		"--systemd-cgroup":            {"--cgroup-manager=systemd", "list"},
+	} {
+		b.refused(text, args...)
+	}
+	b.args("/bin/true")
+	b.patch(`{"unknownKey":1}`)
+	for level, want := range map[string]bool{"error": false, "warning": true, "debug": true} {
+		log := b.dir + "/log-" + level
+		b.save()
+		b.ok("--log", "file:"+log, "--log-level", level, "run", "--bundle", b.bundle, b.id)
+		if strings.Contains(reads(t, log), "unknownKey") != want {
+			t.Errorf("%s: the log reads %q", level, reads(t, log))
+		}
+	}
+}
