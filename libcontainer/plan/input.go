@@ -19,6 +19,8 @@ type Input struct {
 
 	// Filter is the compiled /linux/seccomp, nil without one.
 	Filter *seccomp.Filter
+	// Secret lets the filter's listener out, if it has one; see package seccomp.
+	Secret seccomp.Secret
 	// Cgroup says that the stage is handed the fd of the container's cgroup.
 	Cgroup bool
 	// Run says that the word to go on is the start: there is no start socket.

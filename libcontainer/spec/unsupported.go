@@ -1,11 +1,5 @@
 package spec
 
-import (
-	"brig/libcontainer/fault"
-
-	"github.com/opencontainers/runtime-spec/specs-go"
-)
-
 // notYet is the text for what a later version will bring.
 const notYet = "not supported by this version of brig yet"
 
@@ -40,22 +34,6 @@ func (c *check) unsupported() {
 	c.refuse("/linux/intelRdt", l.IntelRdt != nil)
 	c.refuse("/linux/netDevices", len(l.NetDevices) > 0)
 	c.refuse("/linux/memoryPolicy", l.MemoryPolicy != nil)
-	c.unsupportedSeccomp(l.Seccomp)
-}
-
-// unsupportedSeccomp refuses what needs somebody who listens to the filter.
-func (c *check) unsupportedSeccomp(p *specs.LinuxSeccomp) {
-	if p == nil {
-		return
-	}
-	c.refuse("/linux/seccomp/listenerPath", p.ListenerPath != "")
-	c.refuse("/linux/seccomp/listenerMetadata", p.ListenerMetadata != "")
-	c.refuse("/linux/seccomp/defaultAction", p.DefaultAction == specs.ActNotify)
-	for i := range p.Syscalls {
-		if p.Syscalls[i].Action == specs.ActNotify {
-			c.refuse(fault.Pointer("/linux/seccomp/syscalls", i, "action"), true)
-		}
-	}
 }
 
 func (c *check) refuse(pointer string, set bool) {
