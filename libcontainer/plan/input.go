@@ -53,6 +53,9 @@ type Host struct {
 	// CloneDetached says that the kernel clones a mount that is attached nowhere
 	// (6.15). Without it the cover of masked paths is attached while it is cloned.
 	CloneDetached bool
+	// AppArmor and SELinux say that the security module is at work. They are looked
+	// for only where the config has a label for it.
+	AppArmor, SELinux bool
 	// HardLimits are brig's own hard resource limits, by RLIMIT_ number, for those
 	// that the config sets.
 	HardLimits map[int]uint64

@@ -27,6 +27,7 @@ type Requirements struct {
 	InitFD          int // number of the pidfd of the init to join
 
 	identity identity
+	labels   []label
 }
 
 func requirementsOf(in *Input) Requirements {
@@ -43,6 +44,7 @@ func requirementsOf(in *Input) Requirements {
 		Join:            in.Join,
 		InitFD:          in.initFD(),
 		identity:        identityOf(in),
+		labels:          labelsOf(in),
 	}
 }
 

@@ -122,6 +122,9 @@ func (v *verifier) tail() error {
 		at = found
 		v.musts = append(v.musts, found)
 	}
+	if err := v.labels(v.find(v.fork+1, v.closesAll)); err != nil {
+		return err
+	}
 	if err := v.credentials(); err != nil {
 		return err
 	}

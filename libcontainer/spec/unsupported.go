@@ -21,14 +21,11 @@ func (c *check) unsupported() {
 		c.refuse("/hooks/poststop", len(h.Poststop) > 0)
 	}
 	if p := c.Process; p != nil {
-		c.refuse("/process/apparmorProfile", p.ApparmorProfile != "")
-		c.refuse("/process/selinuxLabel", p.SelinuxLabel != "")
 		c.refuse("/process/scheduler", p.Scheduler != nil)
 		c.refuse("/process/ioPriority", p.IOPriority != nil)
 		c.refuse("/process/execCPUAffinity", p.ExecCPUAffinity != nil)
 	}
 	l := c.linux
-	c.refuse("/linux/mountLabel", l.MountLabel != "")
 	c.refuse("/linux/timeOffsets", len(l.TimeOffsets) > 0)
 	c.refuse("/linux/personality", l.Personality != nil)
 	c.refuse("/linux/intelRdt", l.IntelRdt != nil)
