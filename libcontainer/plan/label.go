@@ -5,6 +5,7 @@ import (
 	"brig/libcontainer/spec"
 	"brig/nsenter"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -121,6 +122,21 @@ func (c *compiler) mountLabel(fs int, kind, what string, given []spec.FSParam) {
 	}
 	c.step("/linux/mountLabel", "label the "+kind+" for "+what)
 	c.fsString(fs, key, value)
+}
+
+// labelQueues labels the directory of message queues, whose file system takes no
+// label as a whole; the queues in it take theirs from who makes them. In a user
+// namespace the directory has an owner of the host, and keeps the kernel's label.
+func (c *compiler) labelQueues(tree int, kind, destination string) {
+	value := c.spec.Linux.MountLabel
+	if value == "" || kind != "mqueue" || c.hasNamespace(specs.UserNamespace) {
+		return
+	}
+	dir := c.b.Slot("dir")
+	c.step("/linux/mountLabel", "label the mqueue for "+quoted(destination))
+	c.openat2(dir, nil, nsenter.Val(tree), ".", unix.O_RDONLY|unix.O_DIRECTORY, beneath)
+	c.b.Call(nsenter.Fsetxattr, nsenter.Val(dir), c.b.Str("security.selinux"), c.b.Str(value), nsenter.Imm(uint64(len(value))), nsenter.Imm(0))
+	c.close(dir)
 }
 
 // takesLabel says whether a type of file system is labelled as a whole. The kernel
