@@ -44,7 +44,8 @@ func supported() *features.Features {
 				Enabled: yes,
 				Actions: []string{
 					string(specs.ActAllow), string(specs.ActErrno), string(specs.ActKill), string(specs.ActKillProcess),
-					string(specs.ActKillThread), string(specs.ActLog), string(specs.ActTrace), string(specs.ActTrap),
+					string(specs.ActKillThread), string(specs.ActLog), string(specs.ActNotify), string(specs.ActTrace),
+					string(specs.ActTrap),
 				},
 				Operators: []string{
 					string(specs.OpEqualTo), string(specs.OpGreaterEqual), string(specs.OpGreaterThan), string(specs.OpLessEqual),
@@ -54,8 +55,8 @@ func supported() *features.Features {
 				KnownFlags:     seccompFlags(),
 				SupportedFlags: seccompFlags(),
 			},
-			Apparmor:        &features.Apparmor{Enabled: no},
-			Selinux:         &features.Selinux{Enabled: no},
+			Apparmor:        &features.Apparmor{Enabled: yes},
+			Selinux:         &features.Selinux{Enabled: yes},
 			IntelRdt:        &features.IntelRdt{Enabled: no},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: no}},
 			NetDevices:      &features.NetDevices{Enabled: no},

@@ -175,6 +175,7 @@ func rootless() bool { return os.Geteuid() != 0 }
 // hostFacts are the facts that change what is compiled for this config.
 func hostFacts(s *specs.Spec, rootless bool) plan.Host {
 	h := plan.Host{Rootless: rootless, CloneDetached: kernelAtLeast(6, 15)}
+	securityModules(&h, s)
 	h.SetgroupsDenied = h.Rootless && singleMap(s.Linux.UIDMappings, os.Geteuid()) && singleMap(s.Linux.GIDMappings, os.Getegid())
 	if s.Process != nil && len(s.Process.Rlimits) > 0 {
 		h.HardLimits = make(map[int]uint64, len(s.Process.Rlimits))

@@ -72,6 +72,11 @@ func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *pla
 		return nil, nil, err
 	}
 	in.Run, in.Timings = run, timings
+	if err := shareSecret(in); err != nil {
+		return nil, nil, err
+	}
+	// Somebody has to take the listener of the filter.
+	o.stays = o.stays && agentOf(in) == nil
 	if o.host != nil {
 		o.host(&in.Host)
 	}
@@ -204,6 +209,7 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	}
 	init := identity{msg.Pid, p.startTime, boot}
 	m.rec = newRecord(in, &o.Bundle, init)
+	m.rec.Agent = agentOf(in)
 	if o.Bundle.Spec != nil {
 		if err := m.dir.keepConfig(o.Bundle.Spec); err != nil {
 			return err

@@ -51,6 +51,7 @@ type joining struct {
 	stays   bool // the caller waits for the process's end and for nothing before it
 	ready   bool
 	pty     pty
+	agent   *agent // who gets the listener of the process's filter, nil without one
 }
 
 // Exec runs a process in a container. It returns the payload's exit status, 128 and
@@ -71,7 +72,7 @@ func (r *Runtime) Exec(o *ExecOptions) (int, error) {
 	if j.program, err = plan.Join(in); err != nil {
 		return ExecStatus, err
 	}
-	j.pty.stdio, j.stays = o.Stdio, !o.Detach && o.PidFile == "" && !in.Spec.Process.Terminal
+	j.pty.stdio, j.stays = o.Stdio, !o.Detach && o.PidFile == "" && !in.Spec.Process.Terminal && j.agent == nil
 	if j.pty.socket, err = dialConsole(o.ConsoleSocket); err != nil {
 		return ExecStatus, err
 	}
@@ -154,6 +155,10 @@ func (j *joining) input(r *Runtime) (*plan.Input, error) {
 	if in.Filter, err = r.filter(s, true); err != nil {
 		return nil, err
 	}
+	if err := shareSecret(in); err != nil {
+		return nil, err
+	}
+	j.agent = agentOf(in)
 	return in, j.enterCgroup(in)
 }
 
@@ -279,6 +284,10 @@ func (j *joining) await(in *plan.Input) error {
 			j.ready = true
 		case msg.Type == nsenter.MessageTerminal:
 			if err := j.pty.take(msg.Pidfd); err != nil {
+				return err
+			}
+		case msg.Type == nsenter.MessageListener:
+			if err := j.agent.handOver(msg.Pidfd, j.stage.Control(), j.pid, j.rec.state(specs.StateRunning)); err != nil {
 				return err
 			}
 		case msg.Type == nsenter.MessagePid:

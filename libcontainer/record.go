@@ -36,6 +36,13 @@ func (rec *record) encode() []byte {
 		annotations.text(k, rec.Annotations[k])
 	}
 	w.buf = annotations.end()
+	if rec.Agent != nil {
+		w.key("seccompAgent")
+		agent := object{buf: w.buf}
+		agent.text("path", rec.Agent.Path)
+		agent.text("metadata", rec.Agent.Metadata)
+		w.buf = agent.end()
+	}
 	w.key("tail")
 	w.buf = append(w.buf, '[')
 	for i, s := range rec.Tail {

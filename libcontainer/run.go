@@ -10,6 +10,7 @@ import (
 	"brig/libcontainer/plan"
 	"brig/nsenter"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -116,6 +117,10 @@ func (m *made) exec(o *RunOptions) error {
 			return m.program.Fault(msg)
 		case msg.Ended():
 			return nil
+		case msg.Type == nsenter.MessageListener:
+			if err := m.rec.Agent.handOver(msg.Pidfd, m.stage.Control(), m.rec.Pid, m.rec.state(specs.StateCreating)); err != nil {
+				return err
+			}
 		case msg.Type == nsenter.MessageTimes && o.Timings != nil:
 			o.Timings(m.program, msg.Data)
 		}

@@ -6,6 +6,7 @@ import (
 	"brig/libcontainer/fault"
 	"brig/nsenter"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -121,18 +122,50 @@ func (d *directory) start(rec *record) error {
 	if err != nil {
 		return err
 	}
-	msg, err := nsenter.ReceiveFrom(pair[0])
-	if err != nil {
+	if err := d.started(rec, pair[0]); err != nil {
 		return err
-	}
-	if msg.Failed() {
-		return rec.explain(msg)
 	}
 	if err := d.executed(rec); err != nil {
 		return err
 	}
 	if err := unix.Unlinkat(d.fd, startSocket, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fault.Hostf("", err, "remove the start socket of %q", d.id)
+	}
+	return nil
+}
+
+// started follows the stage to execve. Without an agent for the listener of its
+// filter it cannot go on, and ends.
+func (d *directory) started(rec *record, control int) error {
+	for {
+		msg, err := nsenter.ReceiveFrom(control)
+		switch {
+		case err != nil:
+			return err
+		case msg.Failed():
+			return rec.explain(msg)
+		case msg.Ended():
+			return nil
+		case msg.Type == nsenter.MessageListener:
+			if err := rec.Agent.handOver(msg.Pidfd, control, rec.Pid, rec.state(specs.StateCreating)); err != nil {
+				return errors.Join(err, d.killInit(rec))
+			}
+		}
+	}
+}
+
+// killInit ends an init that its filter may keep from ending by itself.
+func (d *directory) killInit(rec *record) error {
+	pidfd, err := openInit(d.id, rec.identity())
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fault.Hostf("", err, "kill init of %q", d.id)
 	}
 	return nil
 }

@@ -33,8 +33,9 @@ type record struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// NoNewKeyring was asked for at create, and holds for exec.
 	NoNewKeyring bool       `json:"noNewKeyring"`
-	Driver       string     `json:"cgroupDriver"`     // "fs", or "" without a cgroup
-	Cgroup       string     `json:"cgroup,omitempty"` // path below the cgroup root
+	Driver       string     `json:"cgroupDriver"`           // "fs", or "" without a cgroup
+	Cgroup       string     `json:"cgroup,omitempty"`       // path below the cgroup root
+	Agent        *agent     `json:"seccompAgent,omitempty"` // nil without a listener
 	Tail         []tailStep `json:"tail,omitempty"`
 }
 

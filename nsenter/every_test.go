@@ -58,6 +58,7 @@ func everyPath(b *Builder, fd, buffer int) {
 	b.Call(Faccessat2, Val(fd), b.Str("file"), Imm(5), Imm(0))
 	b.Call(Faccessat2, Val(fd), b.Str("file"), Imm(0), Imm(0))
 	b.Call(Statx, Val(fd), b.Str("file"), Imm(unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW), Imm(unix.STATX_TYPE|unix.STATX_INO), Addr(buffer+8))
+	b.Call(Fsetxattr, Val(fd), b.Str("security.selinux"), b.Str("label"), Imm(5), Imm(0))
 	b.Call(Fstatfs, Val(fd), Addr(buffer))
 	b.Call(Fchdir, Val(fd))
 	b.Call(Getcwd, Addr(buffer), Imm(64))

@@ -28,6 +28,9 @@ const (
 	MessageReady = 0x59445242 // "BRDY": all is set up, and the stage waits for Go
 	// MessageTerminal ("BTTY") comes with brig's end of the payload's terminal.
 	MessageTerminal = 0x59545442
+	// MessageListener comes with the listener of the seccomp filter; the stage waits
+	// for Go.
+	MessageListener = 0x534c5242 // "BRLS"
 	MessageTimes    = 0x4d495442 // "BTIM": time stamps of steps, from the ninth byte on
 )
 
@@ -57,7 +60,7 @@ type Stage struct {
 type Message struct {
 	Type  uint32
 	Pid   int
-	Pidfd int
+	Pidfd int           // the fd beside the message, which is a listener with MessageListener
 	Index int           // of the instruction that failed
 	Errno syscall.Errno // why
 	Data  []byte        // what follows the type
@@ -242,7 +245,7 @@ func receive(fd, size int) (Message, error) {
 		m.Index, m.Errno = int(le.Uint32(buf[4:])), syscall.Errno(le.Uint32(buf[8:]))
 	case m.Type == MessagePid && n == 16:
 		m.Pid = int(le.Uint32(buf[8:]))
-	case m.Type != MessageReady && m.Type != MessageTimes && m.Type != MessageTerminal:
+	case m.Type != MessageReady && m.Type != MessageTimes && m.Type != MessageTerminal && m.Type != MessageListener:
 		return m, fault.Bugf("the stage sent a message of type %#x with %d bytes", m.Type, n)
 	}
 	return m, nil
@@ -267,12 +270,18 @@ func receivedFD(oob []byte) int {
 }
 
 // Go tells a waiting stage to go on, with an fd beside it if fd is not negative.
-func (s *Stage) Go(fd int) error {
+func (s *Stage) Go(fd int) error { return Go(s.control, fd) }
+
+// Control is brig's end of the control socket.
+func (s *Stage) Control() int { return s.control }
+
+// Go tells the stage at the other end of a control socket to go on.
+func Go(control, fd int) error {
 	var oob []byte
 	if fd >= 0 {
 		oob = unix.UnixRights(fd)
 	}
-	if err := unix.Sendmsg(s.control, []byte{'G'}, oob, nil, unix.MSG_NOSIGNAL); err != nil {
+	if err := unix.Sendmsg(control, []byte{'G'}, oob, nil, unix.MSG_NOSIGNAL); err != nil {
 		return fault.Hostf("", err, "tell the stage to go on")
 	}
 	return nil

@@ -21,6 +21,7 @@ const (
 	Fchmodat2
 	Fchownat
 	Fsconfig
+	Fsetxattr
 	Fsmount
 	Fsopen
 	Fstatfs
@@ -89,6 +90,7 @@ var sysTable = [sysLast]sysEntry{
 	Fchmodat2:     {"fchmodat2", 452, 452, "fsma"},
 	Fchownat:      {"fchownat", 260, 54, "fsUUa"},
 	Fsconfig:      {"fsconfig", 431, 431, "fFSsf"},
+	Fsetxattr:     {"fsetxattr", 190, 7, "fszux"},
 	Fsmount:       {"fsmount", 432, 432, "fjb"},
 	Fsopen:        {"fsopen", 430, 430, "sJ"},
 	Fstatfs:       {"fstatfs", 138, 44, "fp"},

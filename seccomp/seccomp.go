@@ -49,11 +49,15 @@ func compile(profile *specs.LinuxSeccomp) (*Filter, error) {
 		return nil, err
 	}
 	f := &Filter{Program: append(stub(profile, append(result.Unknown, overlaps(profile)...)), result.Program...)}
-	if len(f.Program) > maxProgram {
-		return nil, fault.Configf(pointer, "the filter has %d instructions, more than the kernel's 4096", len(f.Program)/insnSize).
+	f.Flags, f.Listener = flagsOf(profile)
+	size := len(f.Program)
+	if f.Listener {
+		size += handoverSize
+	}
+	if size > maxProgram {
+		return nil, fault.Configf(pointer, "the filter has %d instructions, more than the kernel's 4096", size/insnSize).
 			WithHint("fewer conditions on arguments make it shorter")
 	}
-	f.Flags, f.Listener = flagsOf(profile)
 	return f, nil
 }
 

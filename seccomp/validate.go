@@ -46,18 +46,35 @@ func Validate(p *specs.LinuxSeccomp) fault.List {
 func at(segments ...any) string { return fault.Pointer(pointer, segments...) }
 
 // checkListener refuses notifications that nobody gets: the system calls would
-// fail with ENOSYS.
+// fail with ENOSYS. A path that no action needs is left alone.
 func checkListener(l fault.List, p *specs.LinuxSeccomp) fault.List {
-	if p.ListenerPath != "" {
-		return l
-	}
-	if p.ListenerMetadata != "" {
+	if p.ListenerPath == "" && p.ListenerMetadata != "" {
 		l = append(l, fault.Configf(pointer+"/listenerMetadata", "metadata without a listenerPath"))
 	}
+	notifies := false
 	for i := range p.Syscalls {
-		if p.Syscalls[i].Action == specs.ActNotify {
+		if p.Syscalls[i].Action != specs.ActNotify {
+			continue
+		}
+		notifies = true
+		if p.ListenerPath == "" {
 			l = append(l, fault.Configf(at("syscalls", i, "action"), "SCMP_ACT_NOTIFY without a listenerPath"))
 		}
+	}
+	if notifies && p.ListenerPath != "" {
+		l = checkListenerPath(l, p.ListenerPath)
+	}
+	return l
+}
+
+// checkListenerPath wants a path that means the same socket to create and to
+// start, wherever they are called.
+func checkListenerPath(l fault.List, name string) fault.List {
+	switch {
+	case name[0] != '/':
+		l = append(l, fault.Configf(pointer+"/listenerPath", "%q is not an absolute path", name))
+	case strings.IndexByte(name, 0) >= 0:
+		l = append(l, fault.Configf(pointer+"/listenerPath", "a NUL byte in a string"))
 	}
 	return l
 }

@@ -156,6 +156,13 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 		in.PreserveFDs = int(n)
 	case "hard-nofile":
 		in.Host.HardLimits = map[int]uint64{unix.RLIMIT_NOFILE: n}
+	case "apparmor":
+		in.Host.AppArmor = true
+	case "selinux":
+		in.Host.SELinux = true
+	case "listener":
+		in.Filter.Listener = true
+		in.Secret = seccomp.Secret{n, n + 1, n + 2}
 	case "filter-flags":
 		in.Filter.Flags = n
 	default:

@@ -38,6 +38,7 @@ type compiler struct {
 	faults fault.List
 
 	control nsenter.Arg // the control socket
+	proc    int         // slot of the host's /proc, for labels
 	root    int         // slot of the root file system's tree
 	mask    int         // slot of the tree that covers masked paths, 0 without one
 	statx   int         // buffer for struct statx

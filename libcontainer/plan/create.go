@@ -13,6 +13,7 @@ type emitter struct {
 // hostPart runs in the stage's first process, which has entered nothing.
 var hostPart = [...]emitter{
 	{"stage", (*compiler).stage},
+	{"labelproc", (*compiler).openLabels},
 	{"namespaces", (*compiler).openNamespaces},
 	{"sources", (*compiler).hostSources},
 	{"rlimits-raise", (*compiler).raiseRlimits},
@@ -24,6 +25,7 @@ var hostPart = [...]emitter{
 var containerPart = [...]emitter{
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
+	{"label", (*compiler).labels},
 	{"propagation", (*compiler).propagation},
 	{"container-sources", (*compiler).containerSources},
 	{"mask", (*compiler).maskTree},

@@ -19,6 +19,8 @@ type Input struct {
 
 	// Filter is the compiled /linux/seccomp, nil without one.
 	Filter *seccomp.Filter
+	// Secret lets the filter's listener out, if it has one; see package seccomp.
+	Secret seccomp.Secret
 	// Cgroup says that the stage is handed the fd of the container's cgroup.
 	Cgroup bool
 	// Run says that the word to go on is the start: there is no start socket.
@@ -51,6 +53,9 @@ type Host struct {
 	// CloneDetached says that the kernel clones a mount that is attached nowhere
 	// (6.15). Without it the cover of masked paths is attached while it is cloned.
 	CloneDetached bool
+	// AppArmor and SELinux say that the security module is at work. They are looked
+	// for only where the config has a label for it.
+	AppArmor, SELinux bool
 	// HardLimits are brig's own hard resource limits, by RLIMIT_ number, for those
 	// that the config sets.
 	HardLimits map[int]uint64

@@ -10,6 +10,7 @@ import (
 // begins and the container's namespaces when it forks.
 var joinHostPart = [...]emitter{
 	{"stage", (*compiler).stage},
+	{"labelproc", (*compiler).openLabels},
 	{"rlimits-raise", (*compiler).raiseRlimits},
 	{"join", (*compiler).enter},
 	{"fork", (*compiler).fork},
@@ -19,6 +20,7 @@ var joinHostPart = [...]emitter{
 var joinPart = [...]emitter{
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
+	{"label", (*compiler).labels},
 	{"inside", (*compiler).inside},
 	{"console", (*compiler).console},
 	{"lookup", (*compiler).lookup},

@@ -33,6 +33,10 @@ func (c *compiler) maskTree() {
 	c.fsString(fs, "mode", "0555")
 	c.fsString(fs, "nr_inodes", "4")
 	c.fsString(fs, "nr_blocks", "1")
+	if c.spec.Linux.MountLabel != "" {
+		c.mountLabel(fs, "tmpfs", "masked paths", nil)
+		c.step("/linux/maskedPaths", "create the tree that covers masked paths")
+	}
 	c.b.Call(nsenter.Fsconfig, nsenter.Val(fs), nsenter.Imm(unix.FSCONFIG_CMD_CREATE), nsenter.Null(), nsenter.Null(), nsenter.Imm(0))
 	c.b.CallTo(c.mask, nsenter.Fsmount, nsenter.Val(fs), nsenter.Imm(unix.FSMOUNT_CLOEXEC), nsenter.Imm(maskAttrs&^unix.MOUNT_ATTR_RDONLY))
 	c.close(fs)

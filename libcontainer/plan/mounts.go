@@ -75,7 +75,8 @@ func (c *compiler) makeTree(m *mount, destination string) int {
 			c.fsString(fs, d.Key, d.Value)
 		}
 	}
-	if len(m.Data) > 0 {
+	c.mountLabel(fs, kind, quoted(destination), m.Data)
+	if len(m.Data) > 0 || c.spec.Linux.MountLabel != "" {
 		c.step(m.pointer, fmt.Sprintf("create the %s for %q", kind, destination))
 	}
 	c.b.Call(nsenter.Fsconfig, nsenter.Val(fs), nsenter.Imm(unix.FSCONFIG_CMD_CREATE), nsenter.Null(), nsenter.Null(), nsenter.Imm(0))
@@ -86,6 +87,7 @@ func (c *compiler) makeTree(m *mount, destination string) int {
 	}
 	c.b.CallTo(tree, nsenter.Fsmount, nsenter.Val(fs), nsenter.Imm(unix.FSMOUNT_CLOEXEC), nsenter.Imm(attr))
 	c.close(fs)
+	c.labelQueues(tree, kind, destination)
 	for _, p := range m.Propagation {
 		c.setattr(nsenter.Val(tree), p&unix.MS_REC != 0, 0, 0, p&^unix.MS_REC)
 	}

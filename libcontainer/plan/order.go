@@ -14,6 +14,11 @@ type constraint struct {
 // constraints is the order that the program's security and its meaning rest on.
 var constraints = [...]constraint{
 	{"stage", "namespaces", "nobody may look into the stage while it holds fds of the host (CVE-2016-9962)"},
+	{"stage", "labelproc", "nobody may look into the stage while it holds fds of the host (CVE-2016-9962)"},
+	{"labelproc", "join", "the path of /proc means the host's"},
+	{"label", "fds", "labels are written by an fd of the host's /proc"},
+	{"label", "keyring", "the keyring is born with its label"},
+	{"label", "noNewPrivileges", "a change of labels could be one of privileges"},
 	{"namespaces", "join", "paths of namespaces mean the host's files"},
 	{"sources", "join", "sources are opened with the host's paths and privileges"},
 	{"sources", "root", "every source is opened before the first target is touched (CVE-2021-30465)"},

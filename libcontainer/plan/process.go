@@ -90,16 +90,3 @@ func (c *compiler) noNewPrivileges() {
 	c.step("/process/noNewPrivileges", "forbid new privileges")
 	c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_NO_NEW_PRIVS), nsenter.Imm(1), nsenter.Imm(0), nsenter.Imm(0), nsenter.Imm(0))
 }
-
-// seccomp loads the filter, as the last call before execve: the profile needs to
-// allow nothing of the runtime's but execve itself.
-func (c *compiler) seccomp() {
-	f := c.in.Filter
-	if f == nil {
-		return
-	}
-	c.step("/linux/seccomp", "load the filter")
-	program := c.b.Bytes(f.Program)
-	header := c.b.ArgWords(nsenter.Imm(uint64(len(f.Program)/8)), program)
-	c.b.Call(nsenter.Seccomp, nsenter.Imm(unix.SECCOMP_SET_MODE_FILTER), nsenter.Imm(f.Flags), header)
-}

@@ -6,6 +6,7 @@ import (
 
 	"brig/libcontainer/fault"
 	"brig/nsenter"
+	"brig/seccomp"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +18,8 @@ type Requirements struct {
 	Bounding        uint64 // the bounding set that remains
 	NoNewPrivileges bool
 	Seccomp         bool
+	Listener        bool // of the filter
+	Secret          seccomp.Secret
 	ReadonlyRoot    bool
 	SetgroupsDenied bool
 	NoPivot         bool
@@ -24,6 +27,7 @@ type Requirements struct {
 	InitFD          int // number of the pidfd of the init to join
 
 	identity identity
+	labels   []label
 }
 
 func requirementsOf(in *Input) Requirements {
@@ -32,12 +36,15 @@ func requirementsOf(in *Input) Requirements {
 		Bounding:        capabilitySets(in.Spec.Process.Capabilities).bounding,
 		NoNewPrivileges: in.Spec.Process.NoNewPrivileges,
 		Seccomp:         in.Filter != nil,
+		Listener:        in.Filter != nil && in.Filter.Listener,
+		Secret:          in.Secret,
 		ReadonlyRoot:    in.Spec.Root.Readonly,
 		SetgroupsDenied: in.Host.SetgroupsDenied,
 		NoPivot:         in.NoPivot,
 		Join:            in.Join,
 		InitFD:          in.initFD(),
 		identity:        identityOf(in),
+		labels:          labelsOf(in),
 	}
 }
 

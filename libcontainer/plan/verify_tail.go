@@ -122,6 +122,9 @@ func (v *verifier) tail() error {
 		at = found
 		v.musts = append(v.musts, found)
 	}
+	if err := v.labels(v.find(v.fork+1, v.closesAll)); err != nil {
+		return err
+	}
 	if err := v.credentials(); err != nil {
 		return err
 	}
@@ -152,12 +155,8 @@ func (v *verifier) last(execve int) error {
 	if op := v.p.Instructions[execve+1].Op; op != nsenter.OpFail {
 		return v.broken(execve+1, "rule 6: execve is not followed by a failure")
 	}
-	filter := v.find(v.fork+1, is(nsenter.Seccomp))
-	if v.r.Seccomp != (filter >= 0) {
-		return v.broken(execve, "rule 6: the filter is there and not wanted, or wanted and not there")
-	}
-	if filter >= 0 && filter != execve-1 {
-		return v.broken(filter, "rule 6: something stands between the filter and execve")
+	if err := v.filter(execve); err != nil {
+		return err
 	}
 	if err := v.bounding(); err != nil {
 		return err

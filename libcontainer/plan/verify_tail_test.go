@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"brig/nsenter"
+	"brig/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ var variants = [...]struct {
 	{"no pivot", func(in *Input) { in.NoPivot = true }},
 	{"no keyring", func(in *Input) { in.NoNewKeyring = true }},
 	{"preserved fds", func(in *Input) { in.PreserveFDs = 7 }},
+	{"listener", listened},
 	{"no filter", func(in *Input) { in.Filter = nil }},
 	{"new privileges", func(in *Input) { in.Spec.Process.NoNewPrivileges = false }},
 	{"no filter, new privileges", func(in *Input) { in.Filter, in.Spec.Process.NoNewPrivileges = nil, false }},
@@ -44,6 +46,36 @@ var variants = [...]struct {
 	{"bound /dev", func(in *Input) {
 		in.Spec.Mounts[1] = specs.Mount{Destination: "/dev", Source: "/dev", Options: []string{"rbind"}}
 	}},
+}
+
+// listened gives the filter a listener.
+func listened(in *Input) { in.Filter.Listener, in.Secret = true, seccomp.Secret{1, 2, 3} }
+
+// The listener is handed over by its two calls and no others, and none of them may
+// fail or be called without the secret.
+func TestVerifyHandover(t *testing.T) {
+	for _, c := range [...]struct {
+		name, want string
+		edit       func(b *broken, send, receive int)
+	}{
+		{"no sendmsg", "does not hand over", func(b *broken, send, _ int) { b.drop(send) }},
+		{"no recvmsg", "not handed over before execve", func(b *broken, _, receive int) { b.drop(receive) }},
+		{"no secret", "does not hand over", func(b *broken, send, _ int) { b.arg(send, 4, nsenter.Imm(0)) }},
+		{"another socket", "does not hand over", func(b *broken, _, receive int) { b.arg(receive, 0, nsenter.Imm(2)) }},
+		{"another call", "does not hand over", func(b *broken, send, _ int) { b.Instructions[send].Sys = nsenter.Write }},
+		{"a tolerated error", "rule 7", func(b *broken, send, _ int) {
+			b.Instructions[send].On = []nsenter.Branch{{Errno: unix.EBADF, Target: send + 1}}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, r := compile(t, listened)
+			b := breakable(t, p)
+			c.edit(b, b.call("seccomp", nsenter.Sendmsg, 0), b.call("seccomp", nsenter.Recvmsg, 0))
+			if err := Verify(b.Program, r); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want %q: %v", c.want, err)
+			}
+		})
+	}
 }
 
 func TestVerifyAccepts(t *testing.T) {
@@ -69,6 +101,9 @@ func TestVerifyHoldsToTheConfig(t *testing.T) {
 		{"a wider bounding set", "bounding set", nil, func(r *Requirements) { r.Bounding |= 1 << unix.CAP_SYS_ADMIN }},
 		{"no_new_privs", "no no_new_privs", func(in *Input) { in.Spec.Process.NoNewPrivileges = false }, func(r *Requirements) { r.NoNewPrivileges = true }},
 		{"a filter", "no seccomp", func(in *Input) { in.Filter = nil }, func(r *Requirements) { r.Seccomp = true }},
+		{"a listener", "listener is there and not wanted, or", nil, func(r *Requirements) { r.Listener = true }},
+		{"no listener", "listener is there and not wanted", listened, func(r *Requirements) { r.Listener = false }},
+		{"another secret", "does not know the secret", listened, func(r *Requirements) { r.Secret[2]++ }},
 		{"no filter", "not wanted", nil, func(r *Requirements) { r.Seccomp = false }},
 		{"a read-only root", "read-only", func(in *Input) { in.Spec.Root.Readonly = false }, func(r *Requirements) { r.ReadonlyRoot = true }},
 		{"groups", "no setgroups", func(in *Input) { rootless(in); in.Host.SetgroupsDenied = true }, func(r *Requirements) { r.SetgroupsDenied = false }},

@@ -37,7 +37,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [17]rule {
+func rules() [18]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -56,6 +56,7 @@ func rules() [17]rule {
 		{"/linux/maskedPaths", (*check).maskedPaths},
 		{"/linux/readonlyPaths", (*check).readonlyPaths},
 		{"/linux/rootfsPropagation", (*check).propagation},
+		{"", (*check).mountLabel},
 	}
 }
 

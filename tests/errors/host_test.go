@@ -166,6 +166,7 @@ func TestSeccomp(t *testing.T) {
 	}
 	rule := func(text string) string { return profile(`"syscalls": [` + text + `]`) }
 	const at = "/linux/seccomp"
+	const notify = `{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}`
 	check(t, []row{
 		{name: "default action", patch: `{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ASK"}}}`, want: want{pointer: at + "/defaultAction", op: `"SCMP_ACT_ASK"`}},
 		{name: "no default action", patch: `{"linux": {"seccomp": {}}}`, want: want{pointer: at + "/defaultAction"}},
@@ -176,7 +177,11 @@ func TestSeccomp(t *testing.T) {
 		{name: "argument 6", patch: rule(`{"names": ["mount"], "action": "SCMP_ACT_KILL", "args": [{"index": 6, "value": 0, "op": "SCMP_CMP_EQ"}]}`), want: want{pointer: at + "/syscalls/0/args/0/index"}},
 		{name: "operator", patch: rule(`{"names": ["mount"], "action": "SCMP_ACT_KILL", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_IS"}]}`), want: want{pointer: at + "/syscalls/0/args/0/op"}},
 		{name: "errno", patch: rule(`{"names": ["mount"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5000}`), want: want{pointer: at + "/syscalls/0/errnoRet", op: "5000"}},
-		{name: "listener", patch: profile(`"listenerPath": "/run/x"`), want: want{pointer: at + "/listenerPath", op: "not supported by this version"}},
+		{name: "default notify", patch: `{"linux": {"seccomp": {"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/x"}}}`, want: want{pointer: at + "/defaultAction", op: "SCMP_ACT_NOTIFY cannot be used as default action"}},
+		{name: "no listener path", patch: rule(notify), want: want{pointer: at + "/syscalls/0/action", op: "SCMP_ACT_NOTIFY without a listenerPath"}},
+		{name: "metadata alone", patch: profile(`"listenerMetadata": "x"`), want: want{pointer: at + "/listenerMetadata"}},
+		{name: "relative listener", patch: profile(`"listenerPath": "run/x", "syscalls": [` + notify + `]`), want: want{pointer: at + "/listenerPath", op: `"run/x"`}},
+		{name: "notify of write", patch: profile(`"listenerPath": "/x", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_NOTIFY"}]`), want: want{pointer: at + "/syscalls/0/action", op: "SCMP_ACT_NOTIFY cannot be used for the write syscall"}},
 		{name: "too large", patch: rule(manyRules(5000)), want: want{pointer: at, op: "more than the kernel's 4096"}},
 	})
 }
