@@ -130,6 +130,7 @@ func everySocket(b *Builder, fd, buffer int) {
 	b.Call(CloseRange, Imm(3), Imm(0xffffffff), Imm(unix.CLOSE_RANGE_UNSHARE|unix.CLOSE_RANGE_CLOEXEC))
 	b.Call(Ioctl, Val(fd), Imm(unix.TIOCSCTTY), Imm(0))
 	b.Call(ClockGettime, Imm(unix.CLOCK_MONOTONIC), Addr(buffer))
+	b.Call(ClockGettime, Imm(unix.CLOCK_REALTIME), Addr(buffer))
 }
 
 func everyProcess(b *Builder, fd, buffer int) {

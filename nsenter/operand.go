@@ -163,6 +163,9 @@ func formatEnum(letter byte, v uint64) (string, bool) {
 		if v == unix.CLOCK_MONOTONIC {
 			return "CLOCK_MONOTONIC", true
 		}
+		if v == unix.CLOCK_REALTIME {
+			return "CLOCK_REALTIME", true
+		}
 	case 'Q':
 		return bits(v, []flag{{unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"}, {unix.MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC"}}, "0"), true
 	}

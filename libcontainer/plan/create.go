@@ -16,6 +16,7 @@ var hostPart = [...]emitter{
 	{"namespaces", (*compiler).openNamespaces},
 	{"sources", (*compiler).hostSources},
 	{"rlimits-raise", (*compiler).raiseRlimits},
+	{"timeOffsets", (*compiler).timeOffsets},
 	{"join", (*compiler).joinNamespaces},
 	{"fork", (*compiler).fork},
 }

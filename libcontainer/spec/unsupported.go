@@ -35,7 +35,6 @@ func (c *check) unsupported() {
 	}
 	l := c.linux
 	c.refuse("/linux/mountLabel", l.MountLabel != "")
-	c.refuse("/linux/timeOffsets", len(l.TimeOffsets) > 0)
 	c.refuse("/linux/personality", l.Personality != nil)
 	c.refuse("/linux/intelRdt", l.IntelRdt != nil)
 	c.refuse("/linux/netDevices", len(l.NetDevices) > 0)

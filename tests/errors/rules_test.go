@@ -114,6 +114,14 @@ func TestLinux(t *testing.T) {
 		{name: "relative masked path", patch: `{"linux": {"maskedPaths": ["/proc/kcore", "proc/keys"]}}`, want: want{pointer: "/linux/maskedPaths/1", op: "is not an absolute path"}},
 		{name: "masked root", patch: `{"linux": {"maskedPaths": ["/proc/.."]}}`, want: want{pointer: "/linux/maskedPaths/0", op: "cannot be the root file system"}},
 		{name: "read-only root by path", patch: `{"linux": {"readonlyPaths": ["/"]}}`, want: want{pointer: "/linux/readonlyPaths/0", op: "cannot be the root file system"}},
+		{
+			name: "clocks of the host", patch: `{"linux": {"timeOffsets": {"monotonic": {"secs": 1}}}}`,
+			want: want{pointer: "/linux/timeOffsets", op: "clocks cannot be set without a time namespace"},
+		},
+		{
+			name: "unknown clock", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}, {"type": "time"}], "timeOffsets": {"realtime": {"secs": 1}}}}`,
+			want: want{pointer: "/linux/timeOffsets/realtime", op: "the clock is neither"},
+		},
 		{name: "propagation", patch: `{"linux": {"rootfsPropagation": "public"}}`, want: want{pointer: "/linux/rootfsPropagation", op: `"public" is none of`}},
 	})
 }

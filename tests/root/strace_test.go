@@ -228,6 +228,7 @@ func tracedBundles() []traced {
 					{"type":"ipc","path":"` + dir + `/ns/ipc"},{"type":"uts","path":"` + dir + `/ns/uts"}]}}`)
 			},
 		},
+		{name: "clocks of its own", patch: ownClocks},
 		{
 			name: "a user of the root group, with a pipe as stdin", patch: `{"process":{"user":{"uid":1000,"gid":0}}}`,
 		},
