@@ -29,16 +29,11 @@ func (c *check) unsupported() {
 	if p := c.Process; p != nil {
 		c.refuse("/process/apparmorProfile", p.ApparmorProfile != "")
 		c.refuse("/process/selinuxLabel", p.SelinuxLabel != "")
-		c.refuse("/process/scheduler", p.Scheduler != nil)
-		c.refuse("/process/ioPriority", p.IOPriority != nil)
-		c.refuse("/process/execCPUAffinity", p.ExecCPUAffinity != nil)
 	}
 	l := c.linux
 	c.refuse("/linux/mountLabel", l.MountLabel != "")
-	c.refuse("/linux/personality", l.Personality != nil)
 	c.refuse("/linux/intelRdt", l.IntelRdt != nil)
 	c.refuse("/linux/netDevices", len(l.NetDevices) > 0)
-	c.refuse("/linux/memoryPolicy", l.MemoryPolicy != nil)
 	c.unsupportedSeccomp(l.Seccomp)
 }
 

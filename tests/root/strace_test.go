@@ -228,6 +228,10 @@ func tracedBundles() []traced {
 					{"type":"ipc","path":"` + dir + `/ns/ipc"},{"type":"uts","path":"` + dir + `/ns/uts"}]}}`)
 			},
 		},
+		{
+			name: "scheduling, memory policy, personality", patch: `{"process":{"scheduler":{"policy":"SCHED_FIFO","priority":3},"ioPriority":{"class":"IOPRIO_CLASS_BE","priority":1}},
+				"linux":{"memoryPolicy":{"mode":"MPOL_INTERLEAVE","nodes":"0,70","flags":["MPOL_F_STATIC_NODES"]},"personality":{"domain":"LINUX32"}}}`,
+		},
 		{name: "clocks of its own", patch: ownClocks},
 		{
 			name: "a user of the root group, with a pipe as stdin", patch: `{"process":{"user":{"uid":1000,"gid":0}}}`,
