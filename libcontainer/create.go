@@ -220,6 +220,9 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
 		}
 	}
+	if err := m.moveNetDevices(proc, in, msg.Pid); err != nil {
+		return err
+	}
 	// From here on init has much to do and brig has not: what may wait until now has
 	// waited, so that nothing keeps the stage from its processor.
 	if err := m.limitDevices(in, writes); err != nil {

@@ -33,6 +33,7 @@ var containerPart = [...]emitter{
 	{"devices", (*compiler).devices},
 	{"console", (*compiler).console},
 	{"hostname", (*compiler).hostname},
+	{"netDevices", (*compiler).awaitNetDevices},
 	{"sysctl", (*compiler).sysctls},
 	{"readonlyPaths", (*compiler).readonlyPaths},
 	{"maskedPaths", (*compiler).maskedPaths},

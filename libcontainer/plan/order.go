@@ -31,6 +31,7 @@ var constraints = [...]constraint{
 	{"mounts", "devices", "nodes and links go into the /dev that is mounted"},
 	{"mounts", "maskedPaths", "a later mount would uncover what is masked"},
 	{"mounts", "readonlyPaths", "a later mount would not be covered"},
+	{"netDevices", "sysctl", "a device has its parameters once it is there"},
 	{"sysctl", "readonlyPaths", "/proc/sys becomes read-only"},
 	{"readonlyPaths", "maskedPaths", "the clone for a read-only path would carry its masks twice"},
 	{"mounts", "console", "the terminal is made on the container's own devpts"},

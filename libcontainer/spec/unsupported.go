@@ -33,7 +33,6 @@ func (c *check) unsupported() {
 	l := c.linux
 	c.refuse("/linux/mountLabel", l.MountLabel != "")
 	c.refuse("/linux/intelRdt", l.IntelRdt != nil)
-	c.refuse("/linux/netDevices", len(l.NetDevices) > 0)
 	c.unsupportedSeccomp(l.Seccomp)
 }
 

@@ -37,7 +37,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [23]rule {
+func rules() [24]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -60,6 +60,7 @@ func rules() [23]rule {
 		{"/linux/maskedPaths", (*check).maskedPaths},
 		{"/linux/readonlyPaths", (*check).readonlyPaths},
 		{"/linux/rootfsPropagation", (*check).propagation},
+		{"/linux/netDevices", (*check).netDevices},
 		{"/linux/personality", (*check).personality},
 		{"/linux/memoryPolicy", (*check).memoryPolicy},
 	}

@@ -131,6 +131,18 @@ func TestLinux(t *testing.T) {
 		},
 		{name: "flag of a personality", patch: `{"linux": {"personality": {"domain": "LINUX", "flags": ["X"]}}}`, want: want{pointer: "/linux/personality/flags/0", op: "defines no flags"}},
 		{name: "nodes of a memory policy", patch: `{"linux": {"memoryPolicy": {"mode": "MPOL_BIND", "nodes": ""}}}`, want: want{pointer: "/linux/memoryPolicy/nodes", op: "MPOL_BIND needs a node"}},
+		{
+			name: "devices without a namespace", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}], "netDevices": {"eth0": {}}}}`,
+			want: want{pointer: "/linux/netDevices", op: "devices cannot be moved without a network namespace"},
+		},
+		{
+			name: "name of a device", patch: `{"linux": {"netDevices": {"eth0": {"name": "a/b"}}}}`,
+			want: want{pointer: "/linux/netDevices/eth0/name", op: "is not the name of a network device"},
+		},
+		{
+			name: "device that is not there", patch: `{"linux": {"netDevices": {"no-device": {}}}}`,
+			want: want{pointer: "/linux/netDevices/no-device", op: `find the network device "no-device"`, errno: "ENODEV"},
+		},
 		{name: "propagation", patch: `{"linux": {"rootfsPropagation": "public"}}`, want: want{pointer: "/linux/rootfsPropagation", op: `"public" is none of`}},
 	})
 }
