@@ -46,6 +46,7 @@ type made struct {
 	pty     pty
 	notify  *notifier // nil without a service manager, and for create
 	ready   bool // init has said that all is set up
+	rdt     rdtGroups
 	pidfd   int
 	pidFile string
 }
@@ -103,6 +104,9 @@ func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *pla
 // build brings the container about, one effect after the other, each in the
 // journal before it is done.
 func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limits) error {
+	if err := m.enterResctrl(in.ID, in.Spec.Linux.IntelRdt); err != nil {
+		return err
+	}
 	if err := m.enterCgroup(o, in, writes); err != nil {
 		return err
 	}
@@ -204,6 +208,7 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	}
 	init := identity{msg.Pid, p.startTime, boot}
 	m.rec = newRecord(in, &o.Bundle, init)
+	m.rec.rdtGroups = m.rdt
 	if o.Bundle.Spec != nil {
 		if err := m.dir.keepConfig(o.Bundle.Spec); err != nil {
 			return err
@@ -219,6 +224,9 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 		if err := proc.write(msg.Pid, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
 			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
 		}
+	}
+	if err := joinResctrl(m.rdt, msg.Pid); err != nil {
+		return err
 	}
 	if err := m.moveNetDevices(proc, in, msg.Pid); err != nil {
 		return err
@@ -322,7 +330,7 @@ func (m *made) undo() error {
 	if m.rec != nil {
 		reap(m.rec.Pid)
 	}
-	return errors.Join(err, m.dir.remove())
+	return errors.Join(err, removeResctrl(m.rdt), m.dir.remove())
 }
 
 // reap waits for a child that was killed or is about to end.

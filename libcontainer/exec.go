@@ -300,6 +300,9 @@ func (j *joining) adopt(in *plan.Input) error {
 			return err
 		}
 	}
+	if err := joinResctrl(j.rec.rdtGroups, j.pid); err != nil {
+		return err
+	}
 	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
 		return err
 	}

@@ -32,7 +32,6 @@ func (c *check) unsupported() {
 	}
 	l := c.linux
 	c.refuse("/linux/mountLabel", l.MountLabel != "")
-	c.refuse("/linux/intelRdt", l.IntelRdt != nil)
 	c.unsupportedSeccomp(l.Seccomp)
 }
 

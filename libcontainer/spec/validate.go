@@ -37,7 +37,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [24]rule {
+func rules() [25]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -61,6 +61,7 @@ func rules() [24]rule {
 		{"/linux/readonlyPaths", (*check).readonlyPaths},
 		{"/linux/rootfsPropagation", (*check).propagation},
 		{"/linux/netDevices", (*check).netDevices},
+		{"/linux/intelRdt", (*check).intelRdt},
 		{"/linux/personality", (*check).personality},
 		{"/linux/memoryPolicy", (*check).memoryPolicy},
 	}

@@ -143,6 +143,8 @@ func TestLinux(t *testing.T) {
 			name: "device that is not there", patch: `{"linux": {"netDevices": {"no-device": {}}}}`,
 			want: want{pointer: "/linux/netDevices/no-device", op: `find the network device "no-device"`, errno: "ENODEV"},
 		},
+		{name: "class of service", patch: `{"linux": {"intelRdt": {"closID": "a/b"}}}`, want: want{pointer: "/linux/intelRdt/closID", op: "it has to be a single name"}},
+		{name: "resctrl", patch: `{"linux": {"intelRdt": {"closID": "a"}}}`, want: want{pointer: "/linux/intelRdt", op: "resctrl is not mounted", errno: "ENOENT", hint: "mount -t resctrl"}},
 		{name: "propagation", patch: `{"linux": {"rootfsPropagation": "public"}}`, want: want{pointer: "/linux/rootfsPropagation", op: `"public" is none of`}},
 	})
 }
