@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // scheduling prints the priority, nice value, real-time priority and policy of the
@@ -118,4 +121,25 @@ func TestPersonality(t *testing.T) {
 		})
 	}
 	observe(t, rows)
+}
+
+// schedulingOf is what the host's kernel says of how a process is scheduled, where
+// it gets its memory, and what time it is for it.
+func schedulingOf(t *testing.T, pid int) string {
+	t.Helper()
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	_, stat, _ := strings.Cut(reads(t, dir+"stat"), ") ")
+	fields := strings.Fields(stat)
+	const whoProcess = 1
+	ioprio, _, errno := unix.Syscall(unix.SYS_IOPRIO_GET, whoProcess, uintptr(pid), 0)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	var memory []string
+	for line := range strings.Lines(reads(t, dir+"numa_maps")) {
+		memory = append(memory, strings.Fields(line)[1])
+	}
+	slices.Sort(memory)
+	return fmt.Sprintf("scheduling: %s %s\nI/O priority: %#x\nmemory: %s\nclocks: %q\n",
+		fields[15:17], fields[37:39], ioprio, slices.Compact(memory), reads(t, dir+"timens_offsets"))
 }
