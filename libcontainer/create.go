@@ -220,15 +220,7 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	if err := m.dir.intend(intentProcess, init.line()); err != nil {
 		return err
 	}
-	if adj := in.Spec.Process.OOMScoreAdj; adj != nil {
-		if err := proc.write(msg.Pid, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
-			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
-		}
-	}
-	if err := joinResctrl(m.rdt, msg.Pid); err != nil {
-		return err
-	}
-	if err := m.moveNetDevices(proc, in, msg.Pid); err != nil {
+	if err := m.equip(proc, in, msg.Pid); err != nil {
 		return err
 	}
 	// From here on init has much to do and brig has not: what may wait until now has
@@ -245,6 +237,19 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	// There is no start to wait for: all that the payload has to find is written
 	// while the stage works, and the word to go on lies ready for it.
 	return m.commit()
+}
+
+// equip gives init what only the host can give it.
+func (m *made) equip(proc procfs, in *plan.Input, pid int) error {
+	if adj := in.Spec.Process.OOMScoreAdj; adj != nil {
+		if err := proc.write(pid, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
+			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
+		}
+	}
+	if err := joinResctrl(m.rdt, pid); err != nil {
+		return err
+	}
+	return m.moveNetDevices(proc, in, pid)
 }
 
 func newRecord(in *plan.Input, b *Bundle, init identity) *record {
