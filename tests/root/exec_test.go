@@ -157,6 +157,8 @@ func TestExecIsConfinedAlike(t *testing.T) {
 			"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":"0"},"personality":{"domain":"LINUX32"}}}`},
 		"real time": {`{"process":{"scheduler":{"policy":"SCHED_RR","priority":5},"user":{"uid":9,"gid":9}}}`},
 		"clocks":    {ownClocks},
+		"clocks and user namespace": {users, ownOffsets, `{"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"network"},{"type":"ipc"},{"type":"uts"},
+			{"type":"cgroup"},{"type":"user"},{"type":"time"}]}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
