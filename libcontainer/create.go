@@ -45,7 +45,7 @@ type made struct {
 	program *nsenter.Program
 	pty     pty
 	notify  *notifier // nil without a service manager, and for create
-	ready   bool // init has said that all is set up
+	ready   bool      // init has said that all is set up
 	rdt     rdtGroups
 	pidfd   int
 	pidFile string
