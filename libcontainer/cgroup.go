@@ -2,12 +2,15 @@ package libcontainer
 
 import (
 	"errors"
+	"path"
+	"strings"
 
 	"brig/cgroups"
 	"brig/libcontainer/fault"
 	"brig/libcontainer/plan"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 const resourcesPointer = "/linux/resources"
@@ -134,4 +137,73 @@ func openCgroup(path string) (*cgroups.Group, error) {
 		return nil, nil
 	}
 	return g, err
+}
+
+// enterCgroup opens the cgroup that the process is born in: the container's, or the
+// one below it that the caller names, or, where the container has made its own a
+// mere parent of others, the one that its init is in.
+func (j *joining) enterCgroup(in *plan.Input) error {
+	if j.rec.Cgroup == "" {
+		if j.o.Cgroup != "" {
+			return fault.Configf("", "--cgroup: %q has no cgroup", j.o.ID)
+		}
+		return nil
+	}
+	root, err := cgroups.FindRoot()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name, err := subCgroup(j.rec.Cgroup, j.o.Cgroup)
+	if err != nil {
+		return err
+	}
+	if j.group, err = root.Open(name); err != nil {
+		return fault.Hostf("", err, "open the cgroup %s", name)
+	}
+	if j.o.Cgroup == "" && j.group.IsParent() {
+		if j.group, err = j.initCgroup(root, j.group); err != nil {
+			return err
+		}
+	}
+	in.Cgroup = true
+	return nil
+}
+
+// initCgroup opens the cgroup that init is in by now.
+func (j *joining) initCgroup(root *cgroups.Root, own *cgroups.Group) (*cgroups.Group, error) {
+	defer own.Close()
+	proc, err := openProc()
+	if err != nil {
+		return nil, err
+	}
+	defer proc.close()
+	text, err := proc.read(j.rec.Pid, "cgroup")
+	if err != nil {
+		return nil, fault.Hostf("", err, "read the cgroup of process %d", j.rec.Pid)
+	}
+	name, err := cgroups.PathOf(text)
+	if err != nil {
+		return nil, fault.Hostf("", err, "find the cgroup of process %d", j.rec.Pid)
+	}
+	if name != j.rec.Cgroup && !strings.HasPrefix(name, j.rec.Cgroup+"/") {
+		return nil, fault.Hostf("", unix.EBUSY, "the cgroup %s takes no processes, and init is in %s", j.rec.Cgroup, name)
+	}
+	g, err := root.Open(name)
+	if err != nil {
+		return nil, fault.Hostf("", err, "open the cgroup %s", name)
+	}
+	return g, nil
+}
+
+// subCgroup is the path of a cgroup below the container's.
+func subCgroup(own, sub string) (string, error) {
+	if sub == "" {
+		return own, nil
+	}
+	name := path.Join(own, sub)
+	if strings.Contains(sub, ":") || name != own && !strings.HasPrefix(name, own+"/") {
+		return "", fault.Configf("", "bad sub cgroup path: %s", sub)
+	}
+	return name, nil
 }

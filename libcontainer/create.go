@@ -46,6 +46,7 @@ type made struct {
 	pty     pty
 	notify  *notifier // nil without a service manager, and for create
 	ready   bool      // init has said that all is set up
+	rdt     rdtGroups
 	pidfd   int
 	pidFile string
 }
@@ -108,6 +109,9 @@ func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *pla
 // build brings the container about, one effect after the other, each in the
 // journal before it is done.
 func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limits) error {
+	if err := m.enterResctrl(in.ID, in.Spec.Linux.IntelRdt); err != nil {
+		return err
+	}
 	if err := m.enterCgroup(o, in, writes); err != nil {
 		return err
 	}
@@ -210,6 +214,7 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	init := identity{msg.Pid, p.startTime, boot}
 	m.rec = newRecord(in, &o.Bundle, init)
 	m.rec.Agent = agentOf(in)
+	m.rec.rdtGroups = m.rdt
 	if o.Bundle.Spec != nil {
 		if err := m.dir.keepConfig(o.Bundle.Spec); err != nil {
 			return err
@@ -221,10 +226,8 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	if err := m.dir.intend(intentProcess, init.line()); err != nil {
 		return err
 	}
-	if adj := in.Spec.Process.OOMScoreAdj; adj != nil {
-		if err := proc.write(msg.Pid, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
-			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
-		}
+	if err := m.equip(proc, in, msg.Pid); err != nil {
+		return err
 	}
 	// From here on init has much to do and brig has not: what may wait until now has
 	// waited, so that nothing keeps the stage from its processor.
@@ -240,6 +243,19 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	// There is no start to wait for: all that the payload has to find is written
 	// while the stage works, and the word to go on lies ready for it.
 	return m.commit()
+}
+
+// equip gives init what only the host can give it.
+func (m *made) equip(proc procfs, in *plan.Input, pid int) error {
+	if adj := in.Spec.Process.OOMScoreAdj; adj != nil {
+		if err := proc.write(pid, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
+			return fault.Hostf("/process/oomScoreAdj", err, "write oom_score_adj")
+		}
+	}
+	if err := joinResctrl(m.rdt, pid); err != nil {
+		return err
+	}
+	return m.moveNetDevices(proc, in, pid)
 }
 
 func newRecord(in *plan.Input, b *Bundle, init identity) *record {
@@ -325,7 +341,7 @@ func (m *made) undo() error {
 	if m.rec != nil {
 		reap(m.rec.Pid)
 	}
-	return errors.Join(err, m.dir.remove())
+	return errors.Join(err, removeResctrl(m.rdt), m.dir.remove())
 }
 
 // reap waits for a child that was killed or is about to end.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"path"
 	"strconv"
-	"strings"
 	"time"
 
 	"brig/cgroups"
@@ -180,75 +179,6 @@ func (j *joining) facts(in *plan.Input) error {
 	return nil
 }
 
-// enterCgroup opens the cgroup that the process is born in: the container's, or the
-// one below it that the caller names, or, where the container has made its own a
-// mere parent of others, the one that its init is in.
-func (j *joining) enterCgroup(in *plan.Input) error {
-	if j.rec.Cgroup == "" {
-		if j.o.Cgroup != "" {
-			return fault.Configf("", "--cgroup: %q has no cgroup", j.o.ID)
-		}
-		return nil
-	}
-	root, err := cgroups.FindRoot()
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	name, err := subCgroup(j.rec.Cgroup, j.o.Cgroup)
-	if err != nil {
-		return err
-	}
-	if j.group, err = root.Open(name); err != nil {
-		return fault.Hostf("", err, "open the cgroup %s", name)
-	}
-	if j.o.Cgroup == "" && j.group.IsParent() {
-		if j.group, err = j.initCgroup(root, j.group); err != nil {
-			return err
-		}
-	}
-	in.Cgroup = true
-	return nil
-}
-
-// initCgroup opens the cgroup that init is in by now.
-func (j *joining) initCgroup(root *cgroups.Root, own *cgroups.Group) (*cgroups.Group, error) {
-	defer own.Close()
-	proc, err := openProc()
-	if err != nil {
-		return nil, err
-	}
-	defer proc.close()
-	text, err := proc.read(j.rec.Pid, "cgroup")
-	if err != nil {
-		return nil, fault.Hostf("", err, "read the cgroup of process %d", j.rec.Pid)
-	}
-	name, err := cgroups.PathOf(text)
-	if err != nil {
-		return nil, fault.Hostf("", err, "find the cgroup of process %d", j.rec.Pid)
-	}
-	if name != j.rec.Cgroup && !strings.HasPrefix(name, j.rec.Cgroup+"/") {
-		return nil, fault.Hostf("", unix.EBUSY, "the cgroup %s takes no processes, and init is in %s", j.rec.Cgroup, name)
-	}
-	g, err := root.Open(name)
-	if err != nil {
-		return nil, fault.Hostf("", err, "open the cgroup %s", name)
-	}
-	return g, nil
-}
-
-// subCgroup is the path of a cgroup below the container's.
-func subCgroup(own, sub string) (string, error) {
-	if sub == "" {
-		return own, nil
-	}
-	name := path.Join(own, sub)
-	if strings.Contains(sub, ":") || name != own && !strings.HasPrefix(name, own+"/") {
-		return "", fault.Configf("", "bad sub cgroup path: %s", sub)
-	}
-	return name, nil
-}
-
 // spawn starts the stage with the fds that its program expects.
 func (j *joining) spawn(in *plan.Input) error {
 	handed := nsenter.Options{ID: j.o.ID, Stdio: j.o.Stdio, Control: in.PreserveFDs}
@@ -308,6 +238,9 @@ func (j *joining) adopt(in *plan.Input) error {
 		if err := setOOMScore(j.pid, *adj); err != nil {
 			return err
 		}
+	}
+	if err := joinResctrl(j.rec.rdtGroups, j.pid); err != nil {
+		return err
 	}
 	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
 		return err

@@ -171,6 +171,12 @@ func TestFaultInjection(t *testing.T) {
 			s.Linux.Devices = []specs.LinuxDevice{{Type: "c", Path: "/dev/fuse", Major: 10, Minor: 229}}
 			s.Process.User = specs.User{UID: 1000, GID: 1000, AdditionalGids: []uint32{5}}
 			s.Process.Cwd = "/made/cwd"
+			s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 1}
+			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_IDLE}
+			s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "0"}
+			s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux}
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
+			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Secs: 1}, "boottime": {Secs: 1}}
 			return s
 		}},
 	} {

@@ -17,6 +17,8 @@ const journalFile = "journal"
 const (
 	intentCgroup      = "cgroup"       // cgroup PATH, which brig makes
 	intentGivenCgroup = "given-cgroup" // given-cgroup PATH, which was there, and empty
+	intentClass       = "rdt-class"    // rdt-class NAME, of resctrl
+	intentMonitor     = "rdt-monitor"  // rdt-monitor NAME
 	intentProcess     = "process"      // process PID STARTTIME BOOT
 )
 
@@ -44,6 +46,7 @@ func (d *directory) intend(kind, value string) error {
 type intents struct {
 	cgroup string
 	given  string // a cgroup that brig did not make
+	rdt    rdtGroups
 	init   identity
 }
 
@@ -74,6 +77,10 @@ func parseJournal(text string) (intents, error) {
 			in.cgroup = value
 		case intentGivenCgroup:
 			in.given = value
+		case intentClass:
+			in.rdt.Class, in.rdt.Own = value, true
+		case intentMonitor:
+			in.rdt.Monitor = value
 		case intentProcess:
 			pid, rest, _ := strings.Cut(value, " ")
 			start, boot, _ := strings.Cut(rest, " ")

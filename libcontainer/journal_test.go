@@ -17,6 +17,8 @@ func TestParseJournal(t *testing.T) {
 		{"cgroup /a b\nprocess 12 34 b-1\n", intents{cgroup: "/a b", init: identity{12, 34, "b-1"}}, false},
 		{"cgroup /a\nprocess 12 3", intents{cgroup: "/a"}, false}, // cut off before its effect
 		{"given-cgroup /a\nprocess 12 34 b\n", intents{given: "/a", init: identity{12, 34, "b"}}, false},
+		{"rdt-class a\nrdt-monitor a/mon_groups/a\n", intents{rdt: rdtGroups{"a", true, "a/mon_groups/a"}}, false},
+		{"rdt-monitor mon_groups/a\nrdt-cl", intents{rdt: rdtGroups{Monitor: "mon_groups/a"}}, false},
 		{"cgroup", intents{}, false},
 		{"process x 3\n", intents{}, true},
 		{"process 0 3\n", intents{}, true},

@@ -25,6 +25,11 @@ func (rec *record) encode() []byte {
 	w.flag("noNewKeyring", rec.NoNewKeyring)
 	w.text("cgroupDriver", rec.Driver)
 	w.text("cgroup", rec.Cgroup)
+	if rec.Class != "" {
+		w.text("rdtClass", rec.Class)
+		w.flag("rdtOwn", rec.Own)
+		w.text("rdtMonitor", rec.Monitor)
+	}
 	w.key("annotations")
 	annotations := object{buf: w.buf}
 	keys := make([]string, 0, len(rec.Annotations))

@@ -12,7 +12,7 @@ func TestRecordEncodesWhatJSONDecodes(t *testing.T) {
 		{},
 		{
 			OCIVersion: "1.3.0", ID: "a.b-c", Pid: 7, StartTime: 1 << 60, Boot: "b-2", Bundle: "/a \"b\"\\\n\x01é€😀", Rootfs: "/r",
-			Created: time.Now().UTC(), Owner: 1000, Driver: "fs", Cgroup: "/x", Agent: &agent{"/run/\"a", "m\n"},
+			Created: time.Now().UTC(), Owner: 1000, Driver: "fs", Cgroup: "/x", Agent: &agent{"/run/\"a", "m\n"}, rdtGroups: rdtGroups{"/", true, "mon_groups/a"},
 			Annotations: map[string]string{"z": "1", "a\"": "\t</script>", "": ""},
 			Tail:        []tailStep{{1, "/process/args/0", "exec"}, {2, "", "close"}},
 		},

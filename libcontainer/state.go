@@ -32,11 +32,12 @@ type record struct {
 	Owner       int               `json:"owner"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// NoNewKeyring was asked for at create, and holds for exec.
-	NoNewKeyring bool       `json:"noNewKeyring"`
-	Driver       string     `json:"cgroupDriver"`           // "fs", or "" without a cgroup
-	Cgroup       string     `json:"cgroup,omitempty"`       // path below the cgroup root
-	Agent        *agent     `json:"seccompAgent,omitempty"` // nil without a listener
-	Tail         []tailStep `json:"tail,omitempty"`
+	NoNewKeyring bool   `json:"noNewKeyring"`
+	Driver       string `json:"cgroupDriver"`           // "fs", or "" without a cgroup
+	Cgroup       string `json:"cgroup,omitempty"`       // path below the cgroup root
+	Agent        *agent `json:"seccompAgent,omitempty"` // nil without a listener
+	rdtGroups
+	Tail []tailStep `json:"tail,omitempty"`
 }
 
 func (rec *record) identity() identity { return identity{rec.Pid, rec.StartTime, rec.Boot} }

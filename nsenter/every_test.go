@@ -13,6 +13,7 @@ func every(b *Builder) {
 	everyIdentity(b, buffer)
 	everySocket(b, fd, buffer)
 	everyProcess(b, fd, buffer)
+	everyScheduling(b)
 
 	b.Step("/linux/namespaces", "control flow")
 	parent, done, skip := b.Label(), b.Label(), b.Label()
@@ -131,6 +132,7 @@ func everySocket(b *Builder, fd, buffer int) {
 	b.Call(CloseRange, Imm(3), Imm(0xffffffff), Imm(unix.CLOSE_RANGE_UNSHARE|unix.CLOSE_RANGE_CLOEXEC))
 	b.Call(Ioctl, Val(fd), Imm(unix.TIOCSCTTY), Imm(0))
 	b.Call(ClockGettime, Imm(unix.CLOCK_MONOTONIC), Addr(buffer))
+	b.Call(ClockGettime, Imm(unix.CLOCK_REALTIME), Addr(buffer))
 }
 
 func everyProcess(b *Builder, fd, buffer int) {
@@ -148,4 +150,24 @@ func everyProcess(b *Builder, fd, buffer int) {
 	filter := b.Bytes([]byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f})
 	b.Call(Seccomp, Imm(unix.SECCOMP_SET_MODE_FILTER), Imm(unix.SECCOMP_FILTER_FLAG_LOG), b.ArgWords(Imm(1), filter))
 	b.Call(Execve, b.Str("/bin/sh"), b.Strings([]string{"sh", "-c", "echo \x7f"}), b.Strings(nil))
+}
+
+func everyScheduling(b *Builder) {
+	b.Section("scheduling")
+	b.Step("/process/scheduler", "how it runs")
+	b.Call(Personality, Imm(0))
+	b.Call(Personality, Imm(8))
+	nice := uint64(0xffffffec)
+	for policy := range uint64(7) {
+		b.Call(SchedSetattr, Imm(0), b.Words(56|policy<<32, 1<<policy, nice|3<<32, 1000, 2000, 3000, 0), Imm(0))
+	}
+	b.Call(SchedSetattr, Imm(0), b.Words(56, 0, 0, 0, 0, 0, 5|1024<<32), Imm(0))
+	for class := range uint64(4) {
+		b.Call(IoprioSet, Imm(1), Imm(0), Imm(class<<13|class))
+	}
+	for mode := range uint64(6) {
+		b.Call(SetMempolicy, Imm(mode|1<<(13+mode%3)), b.Words(1, 0, 1<<63), Imm(3*64+1))
+	}
+	b.Call(SetMempolicy, Imm(0), Null(), Imm(0))
+	b.Call(SetMempolicy, Imm(2), b.Words(5), Imm(65))
 }

@@ -82,6 +82,14 @@ func hint(step Step, sys Sys, errno syscall.Errno) string {
 		return "in a user namespace the kernel mounts proc and sysfs only where the host's own are fully visible"
 	case sys == Prlimit64 && errno == syscall.EPERM:
 		return "raising a hard limit needs CAP_SYS_RESOURCE"
+	case sys == SchedSetattr && errno == syscall.EPERM:
+		return "a real-time policy, or a nice value below that of brig, needs CAP_SYS_NICE on the host, which no user namespace gives; SCHED_DEADLINE also needs all CPUs"
+	case sys == SchedSetattr && errno == syscall.EBUSY:
+		return "the CPUs have no such share of their time left for SCHED_DEADLINE: see kernel.sched_rt_runtime_us"
+	case sys == IoprioSet && errno == syscall.EPERM:
+		return "IOPRIO_CLASS_RT needs CAP_SYS_NICE on the host, which no user namespace gives"
+	case sys == SetMempolicy && errno == syscall.EINVAL:
+		return "are the nodes online, and in the cpuset of the cgroup? MPOL_PREFERRED_MANY is of Linux 5.15, MPOL_WEIGHTED_INTERLEAVE of 6.9"
 	case errno == syscall.ENOSYS:
 		return "this kernel is too old: brig needs Linux 5.14"
 	}

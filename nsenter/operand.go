@@ -22,7 +22,8 @@ import (
 //	g gid list           h cap header      C cap data           z bytes to write
 //	K accept4 flags      k clock           r close_range flags  d device number
 //	I ioctl request      Q message flags   x hex number         N prctl argument
-//	D O_ flags of an fd, not of a file
+//	D O_ flags of an fd, not of a file          Y sched_attr    y execution domain
+//	e memory policy      G mask of nodes        w IOPRIO_WHO_   i I/O priority
 func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 	a := in.Args[i]
 	if a.Kind == SlotValue || a.Kind == Scratch {
@@ -52,6 +53,10 @@ func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 		return p.formatCaps(a)
 	case 'H':
 		return fmt.Sprintf("{len=%d, filter=%#x}", p.Pointed(a, 0)&0xffff, p.Pointed(a, 1))
+	case 'Y':
+		return p.formatSchedAttr(a)
+	case 'G':
+		return p.formatNodes(a, in.Args[i+1])
 	case 'z':
 		return p.formatBytes(a, in.Args[i+1])
 	case 'S':
@@ -163,6 +168,19 @@ func formatEnum(letter byte, v uint64) (string, bool) {
 		if v == unix.CLOCK_MONOTONIC {
 			return "CLOCK_MONOTONIC", true
 		}
+		if v == unix.CLOCK_REALTIME {
+			return "CLOCK_REALTIME", true
+		}
+	case 'w':
+		if v == 1 {
+			return "IOPRIO_WHO_PROCESS", true
+		}
+	case 'i':
+		return formatIOPriority(v)
+	case 'e':
+		return formatMemoryPolicy(v)
+	case 'y':
+		return formatPersonality(v)
 	case 'Q':
 		return bits(v, []flag{{unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"}, {unix.MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC"}}, "0"), true
 	}

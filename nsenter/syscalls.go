@@ -31,6 +31,7 @@ const (
 	Getresgid
 	Getresuid
 	Ioctl
+	IoprioSet
 	Keyctl
 	Mkdirat
 	Mknodat
@@ -39,6 +40,7 @@ const (
 	OpenTree
 	Openat
 	Openat2
+	Personality
 	PidfdOpen
 	Pipe2
 	PivotRoot
@@ -47,8 +49,10 @@ const (
 	Read
 	Readlinkat
 	Recvmsg
+	SchedSetattr
 	Seccomp
 	Sendmsg
+	SetMempolicy
 	Setdomainname
 	Setgroups
 	Sethostname
@@ -100,6 +104,7 @@ var sysTable = [sysLast]sysEntry{
 	Getresgid:     {"getresgid", 120, 150, "ppp"},
 	Getresuid:     {"getresuid", 118, 148, "ppp"},
 	Ioctl:         {"ioctl", 16, 29, "fIu"},
+	IoprioSet:     {"ioprio_set", 251, 30, "wui"},
 	Keyctl:        {"keyctl", 250, 219, "qsxxx"},
 	Mkdirat:       {"mkdirat", 258, 34, "fsm"},
 	Mknodat:       {"mknodat", 259, 33, "fsMd"},
@@ -108,6 +113,7 @@ var sysTable = [sysLast]sysEntry{
 	OpenTree:      {"open_tree", 428, 428, "fst"},
 	Openat:        {"openat", 257, 56, "fsOm"},
 	Openat2:       {"openat2", 437, 437, "fsou"},
+	Personality:   {"personality", 135, 92, "y"},
 	PidfdOpen:     {"pidfd_open", 434, 434, "uu"},
 	Pipe2:         {"pipe2", 293, 59, "pD"},
 	PivotRoot:     {"pivot_root", 155, 41, "ss"},
@@ -116,8 +122,10 @@ var sysTable = [sysLast]sysEntry{
 	Read:          {"read", 0, 63, "fpu"},
 	Readlinkat:    {"readlinkat", 267, 78, "fspu"},
 	Recvmsg:       {"recvmsg", 47, 212, "fpQ"},
+	SchedSetattr:  {"sched_setattr", 314, 274, "uYu"},
 	Seccomp:       {"seccomp", 317, 277, "ElH"},
 	Sendmsg:       {"sendmsg", 46, 211, "fpQ"},
+	SetMempolicy:  {"set_mempolicy", 238, 237, "eGu"},
 	Setdomainname: {"setdomainname", 171, 162, "su"},
 	Setgroups:     {"setgroups", 116, 159, "ug"},
 	Sethostname:   {"sethostname", 170, 161, "su"},

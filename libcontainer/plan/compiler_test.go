@@ -122,8 +122,21 @@ func TestCreateBounds(t *testing.T) {
 // program without it.
 func TestCreateRefuses(t *testing.T) {
 	for want, edit := range map[string]func(*Input){
-		"/mounts/0/options":               func(in *Input) { in.Spec.Mounts[0].Options = []string{"remount"} },
-		"/process/rlimits/0/type":         func(in *Input) { in.Spec.Process.Rlimits[0].Type = "RLIMIT_X" },
+		"/mounts/0/options":         func(in *Input) { in.Spec.Mounts[0].Options = []string{"remount"} },
+		"/process/rlimits/0/type":   func(in *Input) { in.Spec.Process.Rlimits[0].Type = "RLIMIT_X" },
+		"/linux/personality":        func(in *Input) { in.Spec.Linux.Personality = &specs.LinuxPersonality{Domain: "X"} },
+		"/process/scheduler/policy": func(in *Input) { in.Spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedISO} },
+		"/process/scheduler/flags/1": func(in *Input) {
+			in.Spec.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedRR, Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagReclaim, "X"}}
+		},
+		"/process/ioPriority":      func(in *Input) { in.Spec.Process.IOPriority = &specs.LinuxIOPriority{Class: "X"} },
+		"/linux/memoryPolicy/mode": func(in *Input) { in.Spec.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: "X"} },
+		"/linux/memoryPolicy/nodes": func(in *Input) {
+			in.Spec.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "X"}
+		},
+		"/linux/memoryPolicy/flags/0": func(in *Input) {
+			in.Spec.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "0", Flags: []specs.MemoryPolicyFlagType{"X"}}
+		},
 		"/linux/sysctl/..~1core_pattern:": func(in *Input) { in.Spec.Linux.Sysctl = map[string]string{"../core_pattern": "x"} },
 	} {
 		if p, err := Create(input(t, edit)); err == nil || p != nil || !strings.HasPrefix(err.Error(), want) {

@@ -88,7 +88,8 @@ const cloneArgsSize = 88
 
 // fork makes the container's init: in its new namespaces and in its cgroup from
 // its first instruction (no window without limits), a child of brig itself. The
-// cgroup namespace comes later, since its root is the cgroup of who creates it.
+// cgroup namespace comes later, since its root is the cgroup of who creates it; a
+// time namespace whose clocks are set is there already.
 func (c *compiler) fork() {
 	c.parent = c.b.Label()
 	c.init.pid, c.init.pidfd = c.b.Slot("pid"), c.b.Slot("pidfd")
@@ -99,7 +100,8 @@ func (c *compiler) fork() {
 	}
 	flags := uint64(unix.CLONE_PIDFD | unix.CLONE_PARENT)
 	for _, n := range c.spec.Linux.Namespaces {
-		if c.newNamespace(n.Type) && n.Type != specs.CgroupNamespace {
+		made := n.Type == specs.CgroupNamespace || n.Type == specs.TimeNamespace && len(c.spec.Linux.TimeOffsets) > 0
+		if c.newNamespace(n.Type) && !made {
 			flags |= namespaceFlag(n.Type)
 		}
 	}

@@ -124,7 +124,11 @@ func TestOrderHoldsTheTail(t *testing.T) {
 		{"cwd", "keyring"},             // neither is seen by the other
 		{"keyring", "umask"},           // nor these
 		{"umask", "rlimits"},           //
-		{"rlimits", "bounding"},        //
+		{"rlimits", "personality"},     //
+		{"personality", "scheduler"},   //
+		{"scheduler", "ioPriority"},    //
+		{"ioPriority", "memoryPolicy"}, //
+		{"memoryPolicy", "bounding"},   //
 		{"bounding", "groups"},         // both need the privileges that uid ends
 		{"noNewPrivileges", "timings"}, // a write to a socket
 	}

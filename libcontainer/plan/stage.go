@@ -3,6 +3,7 @@ package plan
 import (
 	"brig/nsenter"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,7 +72,11 @@ func (c *compiler) stamp() {
 		return
 	}
 	at := c.stamps + 8 + stampSize*c.stamped
-	c.b.Call(nsenter.ClockGettime, nsenter.Imm(unix.CLOCK_MONOTONIC), nsenter.Addr(at))
+	clock := uint64(unix.CLOCK_MONOTONIC)
+	if c.hasNamespace(specs.TimeNamespace) {
+		clock = unix.CLOCK_REALTIME // the only one that is the same in each time namespace
+	}
+	c.b.Call(nsenter.ClockGettime, nsenter.Imm(clock), nsenter.Addr(at))
 	c.stamped++
 }
 

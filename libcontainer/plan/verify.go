@@ -193,6 +193,8 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 			v.rootAttached, v.root = true, in.Args[0].Value
 		}
 		v.musts = append(v.musts, i)
+	case nsenter.Personality, nsenter.SchedSetattr, nsenter.IoprioSet, nsenter.SetMempolicy:
+		v.musts = append(v.musts, i)
 	case nsenter.MountSetattr, nsenter.Fsconfig, nsenter.PivotRoot, nsenter.Umount2:
 		v.musts = append(v.musts, i)
 		v.inside = v.inside || in.Sys == nsenter.PivotRoot

@@ -20,17 +20,6 @@ func (c *check) unsupported() {
 		c.refuse("/hooks/poststart", len(h.Poststart) > 0)
 		c.refuse("/hooks/poststop", len(h.Poststop) > 0)
 	}
-	if p := c.Process; p != nil {
-		c.refuse("/process/scheduler", p.Scheduler != nil)
-		c.refuse("/process/ioPriority", p.IOPriority != nil)
-		c.refuse("/process/execCPUAffinity", p.ExecCPUAffinity != nil)
-	}
-	l := c.linux
-	c.refuse("/linux/timeOffsets", len(l.TimeOffsets) > 0)
-	c.refuse("/linux/personality", l.Personality != nil)
-	c.refuse("/linux/intelRdt", l.IntelRdt != nil)
-	c.refuse("/linux/netDevices", len(l.NetDevices) > 0)
-	c.refuse("/linux/memoryPolicy", l.MemoryPolicy != nil)
 }
 
 func (c *check) refuse(pointer string, set bool) {

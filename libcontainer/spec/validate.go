@@ -37,7 +37,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [18]rule {
+func rules() [26]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -46,9 +46,13 @@ func rules() [18]rule {
 		{"/process/user", (*check).user},
 		{"/process/capabilities", (*check).capabilities},
 		{"/process/rlimits", (*check).rlimits},
+		{"/process/scheduler", (*check).scheduler},
+		{"/process/ioPriority", (*check).ioPriority},
+		{"/process/execCPUAffinity", (*check).execCPUAffinity},
 		{"", (*check).hostnames},
 		{"/mounts", (*check).mounts},
 		{"/linux/namespaces", (*check).namespaces},
+		{"/linux/timeOffsets", (*check).timeOffsets},
 		{"/linux/uidMappings", (*check).uidMappings},
 		{"/linux/gidMappings", (*check).gidMappings},
 		{"/linux/sysctl", (*check).sysctl},
@@ -57,6 +61,10 @@ func rules() [18]rule {
 		{"/linux/readonlyPaths", (*check).readonlyPaths},
 		{"/linux/rootfsPropagation", (*check).propagation},
 		{"", (*check).mountLabel},
+		{"/linux/netDevices", (*check).netDevices},
+		{"/linux/intelRdt", (*check).intelRdt},
+		{"/linux/personality", (*check).personality},
+		{"/linux/memoryPolicy", (*check).memoryPolicy},
 	}
 }
 

@@ -27,6 +27,13 @@ func TestProcess(t *testing.T) {
 			want: want{pointer: "/process/rlimits/0/soft", op: "the soft limit 2 is above the hard limit 1"},
 		},
 		{name: "terminal", patch: `{"process": {"terminal": true}}`, want: want{pointer: "/process/terminal", op: "not supported by this version"}},
+		{name: "scheduling policy", patch: `{"process": {"scheduler": {"policy": "SCHED_ISO"}}}`, want: want{pointer: "/process/scheduler/policy", op: "no kernel implements SCHED_ISO"}},
+		{
+			name: "static priority of an ordinary policy", patch: `{"process": {"scheduler": {"policy": "SCHED_OTHER", "priority": 1}}}`,
+			want: want{pointer: "/process/scheduler/priority", op: "only SCHED_FIFO and SCHED_RR"},
+		},
+		{name: "class of I/O", patch: `{"process": {"ioPriority": {"class": "RT", "priority": 0}}}`, want: want{pointer: "/process/ioPriority/class", op: `"RT" is none of`}},
+		{name: "CPUs of exec", patch: `{"process": {"execCPUAffinity": {"final": "2-1"}}}`, want: want{pointer: "/process/execCPUAffinity/final", op: "ends before it begins"}},
 		{name: "root missing", patch: `{"root": null}`, want: want{pointer: "/root", op: "the root file system is missing"}},
 		{name: "root empty", patch: `{"root": {"path": ""}}`, want: want{pointer: "/root/path", op: "is empty"}},
 		{name: "hook", patch: `{"hooks": {"createRuntime": [{"path": "/bin/true"}]}}`, want: want{pointer: "/hooks/createRuntime", op: "not supported by this version"}},
@@ -114,6 +121,30 @@ func TestLinux(t *testing.T) {
 		{name: "relative masked path", patch: `{"linux": {"maskedPaths": ["/proc/kcore", "proc/keys"]}}`, want: want{pointer: "/linux/maskedPaths/1", op: "is not an absolute path"}},
 		{name: "masked root", patch: `{"linux": {"maskedPaths": ["/proc/.."]}}`, want: want{pointer: "/linux/maskedPaths/0", op: "cannot be the root file system"}},
 		{name: "read-only root by path", patch: `{"linux": {"readonlyPaths": ["/"]}}`, want: want{pointer: "/linux/readonlyPaths/0", op: "cannot be the root file system"}},
+		{
+			name: "clocks of the host", patch: `{"linux": {"timeOffsets": {"monotonic": {"secs": 1}}}}`,
+			want: want{pointer: "/linux/timeOffsets", op: "clocks cannot be set without a time namespace"},
+		},
+		{
+			name: "unknown clock", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}, {"type": "time"}], "timeOffsets": {"realtime": {"secs": 1}}}}`,
+			want: want{pointer: "/linux/timeOffsets/realtime", op: "the clock is neither"},
+		},
+		{name: "flag of a personality", patch: `{"linux": {"personality": {"domain": "LINUX", "flags": ["X"]}}}`, want: want{pointer: "/linux/personality/flags/0", op: "defines no flags"}},
+		{name: "nodes of a memory policy", patch: `{"linux": {"memoryPolicy": {"mode": "MPOL_BIND", "nodes": ""}}}`, want: want{pointer: "/linux/memoryPolicy/nodes", op: "MPOL_BIND needs a node"}},
+		{
+			name: "devices without a namespace", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}], "netDevices": {"eth0": {}}}}`,
+			want: want{pointer: "/linux/netDevices", op: "devices cannot be moved without a network namespace"},
+		},
+		{
+			name: "name of a device", patch: `{"linux": {"netDevices": {"eth0": {"name": "a/b"}}}}`,
+			want: want{pointer: "/linux/netDevices/eth0/name", op: "is not the name of a network device"},
+		},
+		{
+			name: "device that is not there", patch: `{"linux": {"netDevices": {"no-device": {}}}}`,
+			want: want{pointer: "/linux/netDevices/no-device", op: `find the network device "no-device"`, errno: "ENODEV"},
+		},
+		{name: "class of service", patch: `{"linux": {"intelRdt": {"closID": "a/b"}}}`, want: want{pointer: "/linux/intelRdt/closID", op: "it has to be a single name"}},
+		{name: "resctrl", patch: `{"linux": {"intelRdt": {"closID": "a"}}}`, want: want{pointer: "/linux/intelRdt", op: "resctrl is not mounted", errno: "ENOENT", hint: "mount -t resctrl"}},
 		{name: "propagation", patch: `{"linux": {"rootfsPropagation": "public"}}`, want: want{pointer: "/linux/rootfsPropagation", op: `"public" is none of`}},
 	})
 }

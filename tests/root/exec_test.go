@@ -97,6 +97,7 @@ func confinementOf(t *testing.T, pid int) string {
 	if sessions, err := os.ReadFile(dir + "sessionid"); err == nil {
 		fmt.Fprintf(&out, "sessionid: %s\n", sessions)
 	}
+	out.WriteString(schedulingOf(t, pid))
 	fds, err := os.ReadDir(dir + "fd")
 	must(t, err)
 	for _, fd := range fds {
@@ -152,6 +153,12 @@ func TestExecIsConfinedAlike(t *testing.T) {
 		"host network":                 {`{"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"}]}}`},
 		"host PIDs":                    {`{"linux":{"namespaces":[{"type":"mount"},{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"cgroup"}]}}`},
 		"writable root":                {`{"root":{"readonly":false}}`},
+		"scheduling, memory, personality": {`{"process":{"scheduler":{"policy":"SCHED_BATCH","nice":-3},"ioPriority":{"class":"IOPRIO_CLASS_IDLE","priority":3}},
+			"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":"0"},"personality":{"domain":"LINUX32"}}}`},
+		"real time": {`{"process":{"scheduler":{"policy":"SCHED_RR","priority":5},"user":{"uid":9,"gid":9}}}`},
+		"clocks":    {ownClocks},
+		"clocks and user namespace": {users, ownOffsets, `{"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"network"},{"type":"ipc"},{"type":"uts"},
+			{"type":"cgroup"},{"type":"user"},{"type":"time"}]}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,8 @@ type traced struct {
 	make  func(b *box)
 	flags string // of plan, run and create
 	args  []string
+
+	between func(b *box) // between run and create
 }
 
 // TestStraceEqualsPlan runs containers under strace, and walks the plan along the
@@ -42,6 +44,9 @@ func TestStraceEqualsPlan(t *testing.T) {
 			}
 			b.save()
 			for _, run := range []bool{true, false} {
+				if !run && row.between != nil {
+					row.between(b)
+				}
 				b.equalToPlan(row, run)
 			}
 		})
@@ -228,6 +233,19 @@ func tracedBundles() []traced {
 					{"type":"ipc","path":"` + dir + `/ns/ipc"},{"type":"uts","path":"` + dir + `/ns/uts"}]}}`)
 			},
 		},
+		{
+			name: "scheduling, memory policy, personality", patch: `{"process":{"scheduler":{"policy":"SCHED_FIFO","priority":3},"ioPriority":{"class":"IOPRIO_CLASS_BE","priority":1}},
+				"linux":{"memoryPolicy":{"mode":"MPOL_INTERLEAVE","nodes":"0,70","flags":["MPOL_F_STATIC_NODES"]},"personality":{"domain":"LINUX32"}}}`,
+		},
+		{
+			name: "network devices", patch: devices(`{"v0":{"name":"eth0"}}`), make: func(b *box) {
+				// One device for run and one for create, each of which ends with its
+				// namespace.
+				ownNetwork(b.t, "link add v0 type veth peer name v1\nlink add v2 type veth peer name v3")
+			},
+			between: func(b *box) { ip(b.t, "link set v2 name v0") },
+		},
+		{name: "clocks of its own", patch: ownClocks},
 		{
 			name: "a user of the root group, with a pipe as stdin", patch: `{"process":{"user":{"uid":1000,"gid":0}}}`,
 		},
