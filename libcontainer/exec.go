@@ -4,7 +4,6 @@ import (
 	"errors"
 	"path"
 	"strconv"
-	"time"
 
 	"brig/cgroups"
 	"brig/libcontainer/fault"
@@ -268,7 +267,7 @@ func setOOMScore(pid, adj int) error {
 
 // wait waits for the payload's end, and passes signals on to it.
 func (j *joining) wait(in *plan.Input) (int, error) {
-	time.AfterFunc(watchAfter, func() { forward(j.pidfd) })
+	go forward(j.pidfd)
 	status := waitFor(j.pid)
 	j.pty.terminal.detach()
 	if j.stays {

@@ -53,7 +53,7 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		// The service's main process is brig, which ends with the payload.
 		go m.notify.await(m.pidfd, 0)
 	}
-	time.AfterFunc(watchAfter, func() { forward(m.pidfd) })
+	go forward(m.pidfd)
 	// Others may kill and delete it from here on.
 	m.dir.unlock()
 	status := m.wait()
@@ -128,15 +128,16 @@ func (m *made) exec(o *RunOptions) error {
 }
 
 // forward passes on the signals that brig gets, but for those that are about brig
-// itself. To watch them costs the Go runtime threads, and each signal a switch to and
-// fro: half a millisecond that a payload like /bin/true would wait for. So those that
-// end a program are watched a moment after the start, and the others when a short
-// payload is long over. Until then TERM ends brig as it does before its first line;
-// the container is then listed, and `brig delete --force` removes it.
+// itself. To watch one costs the Go runtime a switch of threads to and fro, which a
+// payload like /bin/true would wait for. So the one by which supervisors end a
+// program is watched at once, those of a terminal a moment later, and the others when a
+// short payload is long over.
 func forward(pidfd int) {
 	signals := make(chan os.Signal, 128)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
-	time.Sleep(watchAllAfter - watchAfter)
+	signal.Notify(signals, unix.SIGTERM)
+	time.Sleep(watchTerminal)
+	signal.Notify(signals, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
+	time.Sleep(watchAll - watchTerminal)
 	signal.Notify(signals)
 	for s := range signals {
 		n, ok := s.(unix.Signal)
@@ -147,9 +148,10 @@ func forward(pidfd int) {
 	}
 }
 
+// How long after the start signals are watched.
 const (
-	watchAfter    = 3 * time.Millisecond
-	watchAllAfter = 20 * time.Millisecond
+	watchTerminal = 3 * time.Millisecond
+	watchAll      = 20 * time.Millisecond
 )
 
 // wait reaps all children until init has ended.

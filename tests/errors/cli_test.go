@@ -29,8 +29,8 @@ func TestCommandLine(t *testing.T) {
 		{name: "kill with signal 65", args: line("kill", "x", "65"), want: want{op: `unknown signal "65"`}},
 		{name: "list with an argument", args: line("list", "x"), want: want{op: "brig list takes no argument, and got 1"}},
 		{name: "list in an unknown format", args: line("list", "--format", "xml"), prepare: stateDir(0o700), want: want{op: "invalid format option: xml"}},
-		{name: "terminal", flags: line("--console-socket", "x"), want: want{op: "--console-socket: "}},
-		{name: "preserved fds", flags: line("--preserve-fds", "1"), want: want{op: "--preserve-fds: "}},
+		{name: "terminal", flags: line("--console-socket", "x"), want: want{pointer: "/process/terminal", op: "cannot use console socket"}},
+		{name: "preserved fds", flags: line("--preserve-fds", "1"), want: want{op: "unable to stat preserved-fd 0 (of 1)", errno: "EBADF"}},
 		{name: "start of nothing", args: line("start", "none"), want: want{op: "container does not exist: none"}},
 		{name: "state of nothing", args: line("state", "none"), want: want{op: "container does not exist: none"}},
 		{name: "kill of nothing", args: line("kill", "none"), want: want{op: "container does not exist: none"}},
@@ -38,7 +38,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "plan of nothing", args: line("plan", "--bundle", "none"), want: want{op: "open the config", errno: "ENOENT"}},
 		{name: "bundle missing", args: line("create", "--bundle", "none", "x"), want: want{op: "none/config.json", errno: "ENOENT"}},
 		{name: "bundle is a file", args: line("create", "--bundle", "bundle/config.json", "x"), want: want{op: "open the config", errno: "ENOTDIR"}},
-		{name: "config elsewhere", flags: line("--config", "none.json"), want: want{op: "open the config none.json", errno: "ENOENT"}},
+		{name: "config elsewhere", flags: line("--config", "none.json"), want: want{op: "open the config /", errno: "ENOENT"}},
 	})
 }
 

@@ -26,7 +26,7 @@ func TestProcess(t *testing.T) {
 			name: "soft rlimit above the hard one", patch: `{"process": {"rlimits": [{"type": "RLIMIT_CORE", "soft": 2, "hard": 1}]}}`,
 			want: want{pointer: "/process/rlimits/0/soft", op: "the soft limit 2 is above the hard limit 1"},
 		},
-		{name: "terminal", patch: `{"process": {"terminal": true}}`, want: want{pointer: "/process/terminal", op: "not supported by this version"}},
+		{name: "size of a terminal", patch: `{"process": {"terminal": true, "consoleSize": {"height": 65536, "width": 1}}}`, want: want{pointer: "/process/consoleSize/height", op: "65536 is more than 65535"}},
 		{name: "scheduling policy", patch: `{"process": {"scheduler": {"policy": "SCHED_ISO"}}}`, want: want{pointer: "/process/scheduler/policy", op: "no kernel implements SCHED_ISO"}},
 		{
 			name: "static priority of an ordinary policy", patch: `{"process": {"scheduler": {"policy": "SCHED_OTHER", "priority": 1}}}`,
