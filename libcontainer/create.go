@@ -46,6 +46,9 @@ type made struct {
 	pty     pty
 	notify  *notifier // nil without a service manager, and for create
 	ready   bool      // init has said that all is set up
+	mounted bool      // init waits for the hooks of create
+	due     bool      // hooks have run, or the container is made: those of its end shall run
+	runtime *Runtime
 	pidfd   int
 	pidFile string
 }
@@ -83,7 +86,10 @@ func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *pla
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &made{program: program, pidfd: -1, pidFile: o.PidFile, pty: pty{stdio: o.Stdio}}
+	if hasHooks(in.Spec.Hooks) {
+		o.stays = false
+	}
+	m := &made{program: program, pidfd: -1, pidFile: o.PidFile, pty: pty{stdio: o.Stdio}, runtime: r}
 	if m.pty.socket, err = dialConsole(o.ConsoleSocket); err != nil {
 		return nil, nil, err
 	}
@@ -159,8 +165,16 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 			if err := m.pty.take(msg.Pidfd); err != nil {
 				return err
 			}
+		case msg.Type == nsenter.MessageMounted:
+			m.mounted = true
 		case msg.Type == nsenter.MessagePid:
 			if err := m.adopt(o, in, writes, msg); err != nil {
+				return err
+			}
+		}
+		if m.mounted && m.rec != nil {
+			m.mounted = false
+			if err := m.createHooks(in); err != nil {
 				return err
 			}
 		}
@@ -168,7 +182,29 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 	if !o.stays {
 		reap(m.stage.Pid)
 	}
+	if in.Run && hasHooks(in.Spec.Hooks) {
+		return m.commit()
+	}
 	return nil
+}
+
+// createHooks runs the hooks that the host's side has to offer to a container that
+// is being made. The record is there before: a hook may ask for the state, and
+// whoever removes what a killed brig left knows that hooks have run.
+func (m *made) createHooks(in *plan.Input) error {
+	m.rec.Creating, m.due = true, true
+	if err := m.dir.save(m.rec); err != nil {
+		return err
+	}
+	//lint:ignore SA1019 deprecated, but engines still write it
+	if err := m.rec.runHooks(prestart, Creating, hooksOf(in.Spec.Hooks.Prestart)); err != nil {
+		return err
+	}
+	if err := m.rec.runHooks(createRuntime, Creating, hooksOf(in.Spec.Hooks.CreateRuntime)); err != nil {
+		return err
+	}
+	m.rec.Creating = false
+	return m.release(-1)
 }
 
 // vanished explains a stage that ended without a word: something killed it.
@@ -228,7 +264,7 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	if err := sendPidfd(o.PidfdSocket, "standard", m.pidfd); err != nil {
 		return err
 	}
-	if !in.Run {
+	if !in.Run || hasHooks(in.Spec.Hooks) {
 		return nil
 	}
 	// There is no start to wait for: all that the payload has to find is written
@@ -240,7 +276,7 @@ func newRecord(in *plan.Input, b *Bundle, init identity) *record {
 	return &record{
 		OCIVersion: specs.Version, ID: in.ID, Pid: init.pid, StartTime: init.startTime, Boot: init.boot, Bundle: in.Bundle,
 		Config: b.file(in.Bundle), Rootfs: in.Rootfs, Created: time.Now().UTC(), Owner: os.Geteuid(), Annotations: in.Spec.Annotations,
-		NoNewKeyring: in.NoNewKeyring,
+		NoNewKeyring: in.NoNewKeyring, Hooks: keep(in.Spec.Hooks),
 	}
 }
 
@@ -250,6 +286,7 @@ func (m *made) commit() error {
 	if err := m.dir.save(m.rec); err != nil {
 		return err
 	}
+	m.due = true
 	if err := writePidFile(m.pidFile, m.rec.Pid); err != nil {
 		return err
 	}
@@ -319,7 +356,11 @@ func (m *made) undo() error {
 	if m.rec != nil {
 		reap(m.rec.Pid)
 	}
-	return errors.Join(err, m.dir.remove())
+	err = errors.Join(err, m.dir.remove())
+	if m.due && len(m.rec.Hooks) > 0 {
+		m.runtime.poststop(m.rec)
+	}
+	return err
 }
 
 // reap waits for a child that was killed or is about to end.

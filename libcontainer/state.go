@@ -32,10 +32,12 @@ type record struct {
 	Owner       int               `json:"owner"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// NoNewKeyring was asked for at create, and holds for exec.
-	NoNewKeyring bool       `json:"noNewKeyring"`
-	Driver       string     `json:"cgroupDriver"`     // "fs", or "" without a cgroup
-	Cgroup       string     `json:"cgroup,omitempty"` // path below the cgroup root
-	Tail         []tailStep `json:"tail,omitempty"`
+	NoNewKeyring bool            `json:"noNewKeyring"`
+	Driver       string          `json:"cgroupDriver"`       // "fs", or "" without a cgroup
+	Cgroup       string          `json:"cgroup,omitempty"`   // path below the cgroup root
+	Creating     bool            `json:"creating,omitempty"` // its hooks of create run
+	Hooks        json.RawMessage `json:"hooks,omitempty"`    // keptHooks
+	Tail         []tailStep      `json:"tail,omitempty"`
 }
 
 func (rec *record) identity() identity { return identity{rec.Pid, rec.StartTime, rec.Boot} }
@@ -102,6 +104,9 @@ func (d *directory) status(rec *record) (string, error) {
 	}
 	if !alive {
 		return Stopped, nil
+	}
+	if rec.Creating {
+		return Creating, nil
 	}
 	if rec.Cgroup != "" && frozen(rec.Cgroup) {
 		return Paused, nil

@@ -126,7 +126,7 @@ func TestFixturesNames(t *testing.T) {
 	}
 	for _, section := range [...]string{
 		"mounts", "masks", "devices", "caps", "user", "rlimits", "sysctl", "namespaces", "root",
-		"cwd", "exec", "seccomp", "hostname", "process", "cgroups", "plan", "console", "join",
+		"cwd", "exec", "seccomp", "hostname", "hooks", "process", "cgroups", "plan", "console", "join",
 	} {
 		if seen[section] == 0 {
 			t.Errorf("no fixture is about %s", section)

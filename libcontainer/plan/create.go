@@ -22,6 +22,7 @@ var hostPart = [...]emitter{
 
 // containerPart runs in the container's init.
 var containerPart = [...]emitter{
+	{"place", (*compiler).place},
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
 	{"propagation", (*compiler).propagation},
@@ -31,6 +32,7 @@ var containerPart = [...]emitter{
 	{"mounts", (*compiler).attachMounts},
 	{"devices", (*compiler).devices},
 	{"console", (*compiler).console},
+	{"hooks", (*compiler).hooks},
 	{"hostname", (*compiler).hostname},
 	{"sysctl", (*compiler).sysctls},
 	{"readonlyPaths", (*compiler).readonlyPaths},

@@ -18,13 +18,8 @@ func (c *check) unsupported() {
 	c.refuse("/zos", c.ZOS != nil)
 	c.refuse("/freebsd", c.FreeBSD != nil)
 	if h := c.Hooks; h != nil {
-		//lint:ignore SA1019 deprecated, but engines still write it
-		c.refuse("/hooks/prestart", len(h.Prestart) > 0)
-		c.refuse("/hooks/createRuntime", len(h.CreateRuntime) > 0)
 		c.refuse("/hooks/createContainer", len(h.CreateContainer) > 0)
 		c.refuse("/hooks/startContainer", len(h.StartContainer) > 0)
-		c.refuse("/hooks/poststart", len(h.Poststart) > 0)
-		c.refuse("/hooks/poststop", len(h.Poststop) > 0)
 	}
 	if p := c.Process; p != nil {
 		c.refuse("/process/apparmorProfile", p.ApparmorProfile != "")

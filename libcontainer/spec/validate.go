@@ -37,7 +37,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [17]rule {
+func rules() [18]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -46,6 +46,7 @@ func rules() [17]rule {
 		{"/process/user", (*check).user},
 		{"/process/capabilities", (*check).capabilities},
 		{"/process/rlimits", (*check).rlimits},
+		{"/hooks", (*check).hooks},
 		{"", (*check).hostnames},
 		{"/mounts", (*check).mounts},
 		{"/linux/namespaces", (*check).namespaces},
