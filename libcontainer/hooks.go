@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -117,6 +118,9 @@ func (rec *record) runHook(kind, status string, i int, h *hook) error {
 	if err := unix.Access(rec.Bundle, unix.X_OK); err != nil {
 		return failed(err, "enter the bundle %s", rec.Bundle)
 	}
+	// The hook ends with the thread that made it, and so with a brig that is killed.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	c, err := h.start(rec.Bundle, stdin)
 	if err != nil {
 		return failed(err, "execute %s", h.Path)
@@ -187,7 +191,7 @@ func (h *hook) start(dir string, stdin int) (*hookChild, error) {
 	}
 	c.pid, err = syscall.ForkExec(h.Path, args, &syscall.ProcAttr{
 		Dir: dir, Env: env, Files: []uintptr{uintptr(stdin), uintptr(stdout), uintptr(stderr)},
-		Sys: &syscall.SysProcAttr{Setpgid: true, PidFD: &c.pidfd},
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &c.pidfd},
 	})
 	if err != nil {
 		c.close()

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // hookOf is an entry of /hooks that runs a shell script on the host.
@@ -196,4 +198,183 @@ nsenter -t $pid -m sh -c 'mkdir -p `+b.rootfs+`/mnt && mount --bind `+b.dir+`/ex
 		b.hook("createRuntime", hookOf("true"))
 		equal(t, b.run("ls -d /proc/self; ls /nothing 2>/dev/null; pwd", "--no-pivot"), "/proc/self\n/")
 	})
+}
+
+// A hook that fails in create: the error says which and why, nothing is left, and
+// the hooks of the end run.
+func TestHooksFail(t *testing.T) {
+	silent := map[string]any{"path": "/bin/false"}
+	for _, c := range []struct {
+		name string
+		hook map[string]any
+		want string
+	}{
+		{"exit status", hookOf("cat >/dev/null; echo said; echo complained >&2; exit 3"), `exit status 3, stdout: said\n, stderr: complained\n`},
+		{"silent", silent, "exit status 1, stdout: , stderr: "},
+		{"killed", hookOf("kill -ILL $$"), "signal: illegal instruction, stdout: , stderr: "},
+		{"missing", map[string]any{"path": "/no/such/hook"}, "execute /no/such/hook: ENOENT: no such file or directory"},
+		{"a directory", map[string]any{"path": "/etc"}, "execute /etc: EACCES: permission denied"},
+		{"timeout", hookOf("echo before; exec sleep 100", "timeout", 1), `hook ran past specified timeout of 1.0s, stdout: before\n, stderr: `},
+		{"timeout with children", hookOf("sleep 100 & sleep 100", "timeout", 1), "hook ran past specified timeout of 1.0s, stdout: , stderr: "},
+		{"a writer without end", hookOf("exec cat /dev/zero", "timeout", 1), "hook ran past specified timeout of 1.0s, stdout: […]"},
+		{"much output", hookOf("head -c 300000 /dev/zero | tr '\\0' x; echo end; exit 1"), `xxxxend\n, stderr: `},
+	} {
+		for _, verb := range []string{"create", "run"} {
+			for _, kind := range []string{"prestart", "createRuntime"} {
+				t.Run(c.name+" "+verb+" "+kind, func(t *testing.T) {
+					t.Parallel()
+					b := sleeper(t)
+					b.hook(kind, hookOf(b.line("first")), c.hook, hookOf(b.line("never")))
+					b.hook("poststart", hookOf(b.line("never")))
+					b.hook("poststop", hookOf(b.line("last")))
+					b.save()
+					r := b.brig(verb, "--bundle", b.bundle, "--pid-file", b.dir+"/pid", b.id)
+					prefix := "brig: /hooks/" + kind + "/1: error running " + kind + " hook #1: "
+					if r.code != 1 || !strings.HasPrefix(r.err, prefix) || !strings.Contains(r.err, c.want) || strings.Count(r.err, "\n") != 1 {
+						t.Errorf("exit %d, %.1000q", r.code, r.err)
+					}
+					if len(r.err) > 20000 {
+						t.Errorf("%d bytes of error", len(r.err))
+					}
+					equal(t, b.logged(), "first\nlast\n")
+					b.refused("container does not exist", "state", b.id)
+					if _, err := os.Lstat(b.dir + "/pid"); err == nil {
+						t.Error("a pid file is left")
+					}
+				})
+			}
+		}
+	}
+}
+
+// A hook of start that fails ends the container, with an error.
+func TestHooksFailPoststart(t *testing.T) {
+	for _, verb := range []string{"start", "run", "run --detach"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			b := sleeper(t)
+			b.hook("poststart", hookOf("exit 7"), hookOf(b.line("never")))
+			b.hook("poststop", hookOf(b.line("last")))
+			const want = "/hooks/poststart/0: error running poststart hook #0: exit status 7, stdout: , stderr: "
+			if verb == "start" {
+				b.create()
+				b.refused(want, "start", b.id)
+			} else {
+				b.save()
+				b.refused(want, append(strings.Fields(verb), "--bundle", b.bundle, b.id)...)
+			}
+			equal(t, b.logged(), "last\n")
+			b.refused("container does not exist", "state", b.id)
+		})
+	}
+}
+
+// A hook after the end that fails is a warning, and the next one runs.
+func TestHooksFailPoststop(t *testing.T) {
+	for _, verb := range []string{"delete", "run"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.hook("poststop", hookOf("echo no; exit 7"), hookOf(b.line("last")))
+			b.args("/bin/true")
+			var r result
+			if verb == "run" {
+				r = b.start()
+			} else {
+				b.create()
+				r = b.brig("delete", b.id)
+			}
+			if r.code != 0 || !strings.Contains(r.err, `/hooks/poststop/0: error running poststop hook #0: exit status 7, stdout: no\n, stderr: `) {
+				t.Errorf("exit %d, %q", r.code, r.err)
+			}
+			equal(t, b.logged(), "last\n")
+		})
+	}
+	t.Run("without a bundle", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t)
+		b.hook("poststop", hookOf(b.line("never")))
+		b.create()
+		must(t, os.Rename(b.bundle, b.bundle+".gone"))
+		r := b.brig("delete", b.id)
+		must(t, os.Rename(b.bundle+".gone", b.bundle))
+		if r.code != 0 || !strings.Contains(r.err, "/hooks/poststop/0: error running poststop hook #0: enter the bundle "+b.bundle+": ENOENT: ") {
+			t.Errorf("exit %d, %q", r.code, r.err)
+		}
+		equal(t, b.logged(), "")
+	})
+}
+
+// A container that fails before its hooks had their turn has none at its end; one
+// that fails after them has.
+func TestHooksOfFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		patch string
+		want  string
+	}{
+		"before":              {`{"mounts":[{"destination":"/x","type":"nofs","source":"x"}]}`, ""},
+		"after":               {`{"process":{"args":["/no/such/payload"]}}`, "create\nend\n"},
+		"after, in the start": {`{"process":{"args":["/etc/script"]}}`, "create\nend\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, c.patch)
+			write(t, b.rootfs+"/etc/script", "#!/none\n")
+			must(t, os.Chmod(b.rootfs+"/etc/script", 0o755))
+			b.hook("createRuntime", hookOf(b.line("create")))
+			b.hook("poststart", hookOf(b.line("never")))
+			b.hook("poststop", hookOf(b.line("end")))
+			if r := b.start(); r.code != 1 || r.err == "" {
+				t.Errorf("exit %d, %q", r.code, r.err)
+			}
+			equal(t, b.logged(), c.want)
+		})
+	}
+}
+
+// While a hook of create runs the container is being created, and brig says so.
+func TestHooksAskForTheState(t *testing.T) {
+	b := sleeper(t)
+	b.hook("createRuntime", hookOf(fmt.Sprintf("%s --root %s state %s >%s/said", brig(t), b.state, b.id, b.dir)))
+	b.create()
+	var s state
+	must(t, json.Unmarshal([]byte(reads(t, b.dir+"/said")), &s))
+	if now := b.look(); s.Status != "creating" || s.Pid != now.Pid || now.Status != "created" {
+		t.Errorf("in the hook: %+v, after it: %+v", s, now)
+	}
+	b.ok("delete", b.id)
+}
+
+// What a hook leaves running does not keep brig waiting.
+func TestHooksLeaveDaemons(t *testing.T) {
+	b := newBox(t)
+	b.hook("createRuntime", hookOf("sleep 30 & echo $! >"+b.dir+"/daemon"))
+	begin := time.Now()
+	b.run("true", "--no-subreaper")
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Errorf("brig waited %s", d)
+	}
+	must(t, exec.Command("kill", strings.TrimSpace(reads(t, b.dir+"/daemon"))).Run())
+}
+
+// A brig that is killed in a hook leaves what delete removes, hooks of the end included.
+func TestHooksKilledBrig(t *testing.T) {
+	for _, verb := range []string{"create", "run"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			b := sleeper(t)
+			b.hook("createRuntime", hookOf("touch "+b.dir+"/in; exec sleep 5"))
+			b.hook("poststop", hookOf(b.line("end")))
+			b.save()
+			cmd := b.quiet(verb, "--bundle", b.bundle, b.id)
+			b.until("the hook runs", func() bool { _, err := os.Stat(b.dir + "/in"); return err == nil })
+			equal(t, b.status(), "creating")
+			cmd.Process.Kill()
+			cmd.Wait()
+			b.until("init has ended", func() bool { return b.status() == "stopped" })
+			b.refused("cannot start a container that has stopped", "start", b.id)
+			b.ok("delete", "--force", b.id)
+			equal(t, b.logged(), "end\n")
+		})
+	}
 }
