@@ -90,7 +90,7 @@ func (j *injection) start(t *testing.T, p *nsenter.Program, in *plan.Input, l *l
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &made{program: p, pidfd: -1, dir: d, pidFile: j.options.PidFile}
+	m := &made{program: p, pidfd: -1, dir: d, pidFile: j.options.PidFile, runtime: j.Runtime}
 	if err := j.build(m, j.options, in, l); err != nil {
 		return m.failed(err)
 	}
@@ -171,6 +171,11 @@ func TestFaultInjection(t *testing.T) {
 			s.Linux.Devices = []specs.LinuxDevice{{Type: "c", Path: "/dev/fuse", Major: 10, Minor: 229}}
 			s.Process.User = specs.User{UID: 1000, GID: 1000, AdditionalGids: []uint32{5}}
 			s.Process.Cwd = "/made/cwd"
+			return s
+		}},
+		{"hooks", func() *specs.Spec {
+			s := spec.Example(spec.ExampleHost{})
+			s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/true"}}, Poststop: []specs.Hook{{Path: "/bin/true"}}}
 			return s
 		}},
 	} {

@@ -70,7 +70,7 @@ func (rec *record) kept() (keptHooks, error) {
 		return k, nil
 	}
 	if err := json.Unmarshal(rec.Hooks, &k); err != nil {
-		return k, fault.Hostf("", unix.EBADMSG, "the hooks in state.json of %q are damaged", rec.ID)
+		return keptHooks{}, fault.Hostf("", unix.EBADMSG, "the hooks in state.json of %q are damaged", rec.ID)
 	}
 	return k, nil
 }
