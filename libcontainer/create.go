@@ -183,9 +183,21 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 		reap(m.stage.Pid)
 	}
 	if in.Run && hasHooks(in.Spec.Hooks) {
-		return m.commit()
+		return m.startWithHooks()
 	}
 	return nil
+}
+
+// startWithHooks starts a run whose payload waits for hooks.
+func (m *made) startWithHooks() error {
+	m.due = true
+	if err := m.dir.save(m.rec); err != nil {
+		return err
+	}
+	if err := m.runtime.startHooks(m.rec); err != nil {
+		return err
+	}
+	return m.commit()
 }
 
 // createHooks runs the hooks that the host's side has to offer to a container that

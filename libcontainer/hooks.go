@@ -16,10 +16,11 @@ import (
 
 // The kinds of hooks, as the config spells them.
 const (
-	prestart      = "prestart"
-	createRuntime = "createRuntime"
-	poststart     = "poststart"
-	poststop      = "poststop"
+	prestart       = "prestart"
+	createRuntime  = "createRuntime"
+	startContainer = "startContainer"
+	poststart      = "poststart"
+	poststop       = "poststop"
 )
 
 // hook is a specs.Hook whose JSON tells one without env from one with none.
@@ -33,22 +34,23 @@ type hook struct {
 // keptHooks are those that verbs after create run. They are kept in the record:
 // the config may have changed by then.
 type keptHooks struct {
-	Poststart []hook `json:"poststart,omitempty"`
-	Poststop  []hook `json:"poststop,omitempty"`
+	StartContainer []hook `json:"startContainer,omitempty"`
+	Poststart      []hook `json:"poststart,omitempty"`
+	Poststop       []hook `json:"poststop,omitempty"`
 }
 
 // hasHooks says whether there is any hook, so that a start without pays nothing.
 func hasHooks(h *specs.Hooks) bool {
 	//lint:ignore SA1019 deprecated, but engines still write it
-	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.Poststart)+len(h.Poststop) > 0
+	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) > 0
 }
 
 // keep encodes the hooks that later verbs run, nil for none.
 func keep(h *specs.Hooks) json.RawMessage {
-	if h == nil || len(h.Poststart)+len(h.Poststop) == 0 {
+	if h == nil || len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) == 0 {
 		return nil
 	}
-	raw, err := json.Marshal(keptHooks{hooksOf(h.Poststart), hooksOf(h.Poststop)})
+	raw, err := json.Marshal(keptHooks{hooksOf(h.StartContainer), hooksOf(h.Poststart), hooksOf(h.Poststop)})
 	if err != nil {
 		return nil // there is nothing in them that has no JSON
 	}
@@ -102,38 +104,55 @@ func (r *Runtime) poststop(rec *record) {
 	}
 }
 
-// runHook runs one hook in the host's namespaces. It reads the state on its stdin.
+// hookFault is the error of a hook, as engines know it.
+func hookFault(kind string, i int, err error, format string, args ...any) *fault.Error {
+	e := fault.Hostf(fault.Pointer("/hooks", kind, i), err, format, args...)
+	e.Op = "error running " + kind + " hook #" + itoa(i) + ": " + e.Op
+	return e
+}
+
+// runHook runs one hook in the host's namespaces.
 func (rec *record) runHook(kind, status string, i int, h *hook) error {
-	pointer := fault.Pointer("/hooks", kind, i)
-	failed := func(err error, format string, args ...any) *fault.Error {
-		e := fault.Hostf(pointer, err, format, args...)
-		e.Op = "error running " + kind + " hook #" + itoa(i) + ": " + e.Op
-		return e
-	}
-	stdin, err := stateFD(rec.hookState(status))
-	if err != nil {
-		return failed(err, "write the state")
-	}
-	defer unix.Close(stdin)
 	if err := unix.Access(rec.Bundle, unix.X_OK); err != nil {
-		return failed(err, "enter the bundle %s", rec.Bundle)
+		return hookFault(kind, i, err, "enter the bundle %s", rec.Bundle)
 	}
+	return h.call(kind, i, rec.hookState(status, rec.Pid), func(c *hookChild, files [3]int) error {
+		if err := c.execute(h, rec.Bundle, files); err != nil {
+			return hookFault(kind, i, err, "execute %s", h.Path)
+		}
+		return nil
+	})
+}
+
+// call runs a hook to its end. It reads the state on its stdin, and what it writes
+// goes into the error if it fails.
+func (h *hook) call(kind string, i int, state []byte, start func(c *hookChild, files [3]int) error) error {
 	// The hook ends with the thread that made it, and so with a brig that is killed.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	c, err := h.start(rec.Bundle, stdin)
+	deadline := h.deadline()
+	c := &hookChild{pidfd: -1, out: output{fd: -1}, err: output{fd: -1}}
+	defer c.close()
+	files, err := c.open(state)
 	if err != nil {
-		return failed(err, "execute %s", h.Path)
+		return hookFault(kind, i, err, "make its stdin, stdout and stderr")
 	}
-	outcome, err := c.wait(h.deadline())
+	err = start(c, files)
+	for _, fd := range files {
+		unix.Close(fd)
+	}
 	if err != nil {
-		return failed(err, "wait for %s", h.Path)
+		return err
+	}
+	outcome, err := c.wait(deadline)
+	if err != nil {
+		return hookFault(kind, i, err, "wait for %s", h.Path)
 	}
 	if outcome == "timeout" {
 		outcome = "hook ran past specified timeout of " + itoa(*h.Timeout) + ".0s"
 	}
 	if outcome != "" {
-		return failed(nil, "%s, stdout: %s, stderr: %s", outcome, c.out.text(), c.err.text())
+		return hookFault(kind, i, nil, "%s, stdout: %s, stderr: %s", outcome, c.out.text(), c.err.text())
 	}
 	return nil
 }
@@ -158,51 +177,57 @@ func stateFD(state []byte) (int, error) {
 	return fd, nil
 }
 
-// hookChild is a hook that runs.
+// hookChild is a hook that runs, the leader of its process group.
 type hookChild struct {
 	pid, pidfd int
 	out, err   output
 }
 
-// start executes the hook as the leader of a process group, with nothing open but
+// open makes what the hook has as stdio.
+func (c *hookChild) open(state []byte) (files [3]int, err error) {
+	if files[0], err = stateFD(state); err != nil {
+		return files, err
+	}
+	if files[1], err = c.out.open(); err != nil {
+		unix.Close(files[0])
+		return files, err
+	}
+	if files[2], err = c.err.open(); err != nil {
+		unix.Close(files[0])
+		unix.Close(files[1])
+	}
+	return files, err
+}
+
+// argv is what the hook is called with.
+func (h *hook) argv() []string {
+	if len(h.Args) == 0 {
+		return []string{h.Path}
+	}
+	return h.Args
+}
+
+// execute executes the hook as the leader of a process group, with nothing open but
 // stdio: not even what the caller of brig has left open.
-func (h *hook) start(dir string, stdin int) (*hookChild, error) {
+func (c *hookChild) execute(h *hook, dir string, files [3]int) error {
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return nil, err
+		return err
 	}
-	c := &hookChild{pidfd: -1}
-	stdout, err := c.out.open()
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(stdout)
-	stderr, err := c.err.open()
-	if err != nil {
-		c.close()
-		return nil, err
-	}
-	defer unix.Close(stderr)
-	args, env := h.Args, h.Env
-	if len(args) == 0 {
-		args = []string{h.Path}
-	}
+	env := h.Env
 	if env == nil {
 		env = syscall.Environ()
 	}
-	c.pid, err = syscall.ForkExec(h.Path, args, &syscall.ProcAttr{
-		Dir: dir, Env: env, Files: []uintptr{uintptr(stdin), uintptr(stdout), uintptr(stderr)},
+	var err error
+	c.pid, err = syscall.ForkExec(h.Path, h.argv(), &syscall.ProcAttr{
+		Dir: dir, Env: env, Files: []uintptr{uintptr(files[0]), uintptr(files[1]), uintptr(files[2])},
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, PidFD: &c.pidfd},
 	})
-	if err != nil {
-		c.close()
-		return nil, err
-	}
-	return c, nil
+	return err
 }
 
 func (c *hookChild) close() {
 	for _, fd := range [...]int{c.out.fd, c.err.fd, c.pidfd} {
-		if fd > 0 {
+		if fd >= 0 {
 			unix.Close(fd)
 		}
 	}
@@ -219,7 +244,6 @@ func (h *hook) deadline() time.Time {
 // wait reads what the hook says until it ends, and says how it ended: nothing for
 // success. What a child of the hook says after that, nobody waits for.
 func (c *hookChild) wait(deadline time.Time) (string, error) {
-	defer c.close()
 	late := false
 	for {
 		fds := []unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}, c.out.poll(), c.err.poll()}

@@ -52,13 +52,13 @@ func (rec *record) encode() []byte {
 
 // hookState is what a hook reads: the state of the specification, with the root
 // file system, which engines look for.
-func (rec *record) hookState(status string) []byte {
+func (rec *record) hookState(status string, pid int) []byte {
 	w := object{buf: make([]byte, 0, 1024)}
 	w.text("ociVersion", rec.OCIVersion)
 	w.text("id", rec.ID)
 	w.text("status", status)
 	if status != Stopped {
-		w.number("pid", uint64(rec.Pid))
+		w.number("pid", uint64(pid))
 	}
 	w.text("bundle", rec.Bundle)
 	w.text("root", rec.Rootfs)

@@ -80,6 +80,9 @@ func (r *Runtime) startAndNotify(d *directory, rec *record) error {
 		return err
 	}
 	defer n.close()
+	if err := r.startHooks(rec); err != nil {
+		return errors.Join(err, r.end(d, rec))
+	}
 	if err := d.start(rec); err != nil {
 		return err
 	}

@@ -29,6 +29,8 @@ type Input struct {
 	NoNewKeyring bool
 	// Join is set for a process that enters a container, nil for a new container.
 	Join *Joined
+	// Hook is set for a hook that enters a container, in place of the payload.
+	Hook *Hook
 	// Timings asks for a clock reading at the beginning of every step.
 	Timings bool
 }
@@ -37,6 +39,12 @@ type Input struct {
 type Joined struct {
 	// Namespaces are the CLONE_ flags of those of init that are not brig's own.
 	Namespaces uint64
+}
+
+// Hook is what a hook differs in from a payload.
+type Hook struct {
+	Path string   // what is executed, whatever args[0] is
+	Env  []string // the whole environment; nil for that of the payload
 }
 
 // Host holds the facts about this machine that change what is compiled.

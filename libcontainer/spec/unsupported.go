@@ -19,7 +19,6 @@ func (c *check) unsupported() {
 	c.refuse("/freebsd", c.FreeBSD != nil)
 	if h := c.Hooks; h != nil {
 		c.refuse("/hooks/createContainer", len(h.CreateContainer) > 0)
-		c.refuse("/hooks/startContainer", len(h.StartContainer) > 0)
 	}
 	if p := c.Process; p != nil {
 		c.refuse("/process/apparmorProfile", p.ApparmorProfile != "")

@@ -1,0 +1,99 @@
+package root_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// insideHook is an entry of /hooks that runs a script of the container's shell.
+func insideHook(script string, more ...any) map[string]any { return hookOf(script, more...) }
+
+// startWithHooks runs a payload by run, or by create and start.
+func (b *box) startWithHooks(verb string) result {
+	if verb == "run" {
+		return b.start()
+	}
+	b.create()
+	r := b.brig("start", b.id)
+	if r.code == 0 {
+		b.wait()
+		b.ok("delete", b.id)
+	}
+	return r
+}
+
+// A startContainer hook is a process of the container, confined as its payload.
+func TestHooksStartContainer(t *testing.T) {
+	for _, verb := range []string{"start", "run"} {
+		for name, patches := range map[string][]string{
+			"root":           {`{"process":{"env":["PATH=/bin","SECRET=of the payload"]}}`},
+			"user namespace": {withUserNamespace, `{"process":{"env":["PATH=/bin","SECRET=of the payload"]}}`},
+			"another user":   {`{"process":{"env":["PATH=/bin","SECRET=of the payload"],"user":{"uid":1000,"gid":1000},"cwd":"/tmp"}}`},
+			"no PID namespace": {`{"hostname":null,"process":{"env":["PATH=/bin","SECRET=of the payload"]},
+				"mounts":[{"destination":"/proc","type":"proc","source":"proc"},{"destination":"/dev","type":"tmpfs","source":"tmpfs"}],
+				"linux":{"namespaces":[{"type":"mount"}]}}`},
+		} {
+			t.Run(verb+" "+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t, patches...)
+				must(t, os.Chmod(b.rootfs+"/tmp", 0o777))
+				const look = "exec >/tmp/$0; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)' /proc/self/status; ls -l /proc/self/fd | wc -l; pwd; umask; env"
+				b.hook("startContainer", map[string]any{"path": "/bin/sh", "args": []any{"inherits", "-c", look}})
+				b.hook("startContainer", map[string]any{"path": "/bin/sh", "args": []any{"own", "-c", "/bin/busybox env >/tmp/own"}, "env": []any{"A=b"}})
+				b.hook("startContainer", insideHook("cat >/tmp/state; echo $$ >/tmp/pid"))
+				b.args("/bin/sh", "-c", strings.ReplaceAll(look, "$0", "payload")+"; echo $$ >/tmp/payload.pid; ls /tmp/own >/dev/null && touch /tmp/after")
+				if r := b.startWithHooks(verb); r.code != 0 {
+					t.Fatalf("exit %d, %q", r.code, r.err)
+				}
+				equal(t, reads(t, b.rootfs+"/tmp/inherits"), reads(t, b.rootfs+"/tmp/payload"))
+				equal(t, strings.ReplaceAll(reads(t, b.rootfs+"/tmp/own"), "PWD="+reads(t, b.rootfs+"/tmp/own"), ""), "A=b\n")
+				var s hookState
+				must(t, json.Unmarshal([]byte(reads(t, b.rootfs+"/tmp/state")), &s))
+				if s.Status != "created" || s.ID != b.id || fmt.Sprintln(*s.Pid) != reads(t, b.rootfs+"/tmp/payload.pid") {
+					t.Errorf("%+v, payload %s", s, reads(t, b.rootfs+"/tmp/payload.pid"))
+				}
+				if !b.exists("/tmp/after") {
+					t.Error("the payload ran before the hooks")
+				}
+			})
+		}
+	}
+}
+
+// A startContainer hook that fails ends the container, and the payload never runs.
+func TestHooksStartContainerFail(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		hook map[string]any
+		want string
+	}{
+		{"exit status", insideHook("echo said; echo complained >&2; exit 3"), `exit status 3, stdout: said\n, stderr: complained\n`},
+		{"missing", map[string]any{"path": "/no/hook"}, `exec: "/no/hook": ENOENT: no such file or directory`},
+		{"not executable", map[string]any{"path": "/etc/file"}, `exec: "/etc/file": EACCES: permission denied`},
+		{"timeout", insideHook("sleep 100 & exec sleep 100", "timeout", 1), "hook ran past specified timeout of 1.0s, stdout: , stderr: "},
+		{"killed", insideHook("kill -KILL $$"), "signal: killed, stdout: , stderr: "},
+	} {
+		for _, verb := range []string{"start", "run"} {
+			t.Run(c.name+" "+verb, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				write(t, b.rootfs+"/etc/file", "#!/bin/sh\n")
+				b.args("/bin/touch", "/tmp/payload")
+				b.hook("startContainer", insideHook("true"), c.hook, insideHook("touch /tmp/payload"))
+				b.hook("poststop", hookOf(b.line("end")))
+				r := b.startWithHooks(verb)
+				if r.code != 1 || !strings.HasPrefix(r.err, "brig: /hooks/startContainer/1: error running startContainer hook #1: ") || !strings.Contains(r.err, c.want) {
+					t.Errorf("exit %d, %q", r.code, r.err)
+				}
+				if b.exists("/tmp/payload") {
+					t.Error("the payload, or the hook after, ran")
+				}
+				equal(t, b.logged(), "end\n")
+				b.refused("container does not exist", "state", b.id)
+			})
+		}
+	}
+}
