@@ -39,24 +39,25 @@ type ExecOptions struct {
 
 // joining is a process on its way into a container.
 type joining struct {
-	o       *ExecOptions
-	dir     *directory
-	rec     *record
-	init    int // pidfd of the container's init
-	group   *cgroups.Group
-	stage   *nsenter.Stage
-	program *nsenter.Program
-	pid     int
-	pidfd   int
-	stays   bool // the caller waits for the process's end and for nothing before it
-	ready   bool
-	pty     pty
+	o        *ExecOptions
+	dir      *directory
+	rec      *record
+	init     int // pidfd of the container's init
+	cgroupNS int // its cgroup namespace, -1 if that is brig's own
+	group    *cgroups.Group
+	stage    *nsenter.Stage
+	program  *nsenter.Program
+	pid      int
+	pidfd    int
+	stays    bool // the caller waits for the process's end and for nothing before it
+	ready    bool
+	pty      pty
 }
 
 // Exec runs a process in a container. It returns the payload's exit status, 128 and
 // the signal's number for one that was killed, 0 for one that is detached.
 func (r *Runtime) Exec(o *ExecOptions) (int, error) {
-	j := &joining{o: o, init: -1, pidfd: -1}
+	j := &joining{o: o, init: -1, cgroupNS: -1, pidfd: -1}
 	defer j.close()
 	if err := j.find(r); err != nil {
 		return ExecStatus, err
@@ -172,6 +173,15 @@ func (j *joining) facts(in *plan.Input) error {
 		return fault.Hostf("", err, "read setgroups of process %d", j.rec.Pid)
 	}
 	in.Host.SetgroupsDenied = setgroups == "deny"
+	if in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0 {
+		if j.cgroupNS, err = proc.namespace(j.rec.Pid, "cgroup"); err != nil {
+			return fault.Hostf("", err, "open the cgroup namespace of process %d", j.rec.Pid)
+		}
+	}
+	// All of that was init's if it is still there.
+	if err := unix.PidfdSendSignal(j.init, 0, nil, 0); err != nil {
+		return fault.Hostf("", err, "look at process %d once more", j.rec.Pid)
+	}
 	return nil
 }
 
@@ -254,6 +264,9 @@ func (j *joining) spawn(in *plan.Input) error {
 		handed.Files = append(handed.Files, j.group.FD())
 	}
 	handed.Files = append(handed.Files, j.init)
+	if j.cgroupNS >= 0 {
+		handed.Files = append(handed.Files, j.cgroupNS)
+	}
 	var err error
 	j.stage, err = nsenter.Start(j.program, handed)
 	return err
@@ -378,7 +391,7 @@ func (j *joining) close() {
 	if j.group != nil {
 		j.group.Close()
 	}
-	for _, fd := range [...]int{j.init, j.pidfd} {
+	for _, fd := range [...]int{j.init, j.pidfd, j.cgroupNS} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}

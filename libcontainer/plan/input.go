@@ -7,6 +7,7 @@ import (
 	"brig/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Input is everything that the compiler looks at.
@@ -91,8 +92,20 @@ func (in *Input) listenFD() int {
 // initFD is the pidfd of the init to join, in the place of the start socket.
 func (in *Input) initFD() int { return in.listenFD() }
 
+// cgroupNamespaceFD is the file of init's cgroup namespace. It is joined when the
+// process has the ids of the container and no more privilege over init, whose pidfd
+// will then not do.
+func (in *Input) cgroupNamespaceFD() int { return in.initFD() + 1 }
+
+func (in *Input) joinsCgroupNamespace() bool {
+	return in.Join != nil && in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0
+}
+
 // lastFD is the highest fd that the stage is handed.
 func (in *Input) lastFD() int {
+	if in.joinsCgroupNamespace() {
+		return in.cgroupNamespaceFD()
+	}
 	if in.Run && in.Join == nil {
 		return in.listenFD() - 1
 	}

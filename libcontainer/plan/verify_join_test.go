@@ -75,6 +75,7 @@ func TestVerifyRefusesToJoinOtherwise(t *testing.T) {
 		{"any namespace of the fd", "rule 9", func(b *broken) { b.arg(b.call("join", nsenter.Setns, 0), 1, nsenter.Imm(0)) }},
 		{"another process", "rule 9", func(b *broken) { b.arg(b.call("join", nsenter.Setns, 0), 0, nsenter.Imm(1)) }},
 		{"another one's cgroup namespace", "rule 9", func(b *broken) { b.arg(b.call("session", nsenter.Setns, 0), 0, nsenter.Imm(1)) }},
+		{"the cgroup namespace by the pidfd", "rule 9", func(b *broken) { b.arg(b.call("session", nsenter.Setns, 0), 0, nsenter.Imm(uint64(in.initFD()))) }},
 		{"a mount", "rule 9", func(b *broken) {
 			b.insert(opened(b)+1, nsenter.MoveMount, nsenter.Val(b.Report), b.str(""), nsenter.Val(b.Report), b.str(""), nsenter.Imm(0))
 		}},

@@ -40,16 +40,16 @@ func TestHooksStartContainer(t *testing.T) {
 				t.Parallel()
 				b := newBox(t, patches...)
 				must(t, os.Chmod(b.rootfs+"/tmp", 0o777))
-				const look = "exec >/tmp/$0; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)' /proc/self/status; ls -l /proc/self/fd | wc -l; pwd; umask; env"
-				b.hook("startContainer", map[string]any{"path": "/bin/sh", "args": []any{"inherits", "-c", look}})
-				b.hook("startContainer", map[string]any{"path": "/bin/sh", "args": []any{"own", "-c", "/bin/busybox env >/tmp/own"}, "env": []any{"A=b"}})
+				const look = "exec >/tmp/NAME; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)' /proc/self/status; ls -l /proc/self/fd | wc -l; pwd; umask; env; for n in /proc/self/ns/*; do readlink $n; done; cat /proc/self/cgroup"
+				b.hook("startContainer", insideHook(strings.ReplaceAll(look, "NAME", "inherits")))
+				b.hook("startContainer", insideHook("/bin/busybox tr '\\0' '\\n' </proc/$$/environ >/tmp/own; true", "env", []any{"A=b"}))
 				b.hook("startContainer", insideHook("cat >/tmp/state; echo $$ >/tmp/pid"))
-				b.args("/bin/sh", "-c", strings.ReplaceAll(look, "$0", "payload")+"; echo $$ >/tmp/payload.pid; ls /tmp/own >/dev/null && touch /tmp/after")
+				b.args("/bin/sh", "-c", strings.ReplaceAll(look, "NAME", "payload")+"; echo $$ >/tmp/payload.pid; ls /tmp/own >/dev/null && touch /tmp/after")
 				if r := b.startWithHooks(verb); r.code != 0 {
 					t.Fatalf("exit %d, %q", r.code, r.err)
 				}
 				equal(t, reads(t, b.rootfs+"/tmp/inherits"), reads(t, b.rootfs+"/tmp/payload"))
-				equal(t, strings.ReplaceAll(reads(t, b.rootfs+"/tmp/own"), "PWD="+reads(t, b.rootfs+"/tmp/own"), ""), "A=b\n")
+				equal(t, reads(t, b.rootfs+"/tmp/own"), "A=b\n")
 				var s hookState
 				must(t, json.Unmarshal([]byte(reads(t, b.rootfs+"/tmp/state")), &s))
 				if s.Status != "created" || s.ID != b.id || fmt.Sprintln(*s.Pid) != reads(t, b.rootfs+"/tmp/payload.pid") {

@@ -119,9 +119,9 @@ func TestHooksInherit(t *testing.T) {
 	list := func(name string) string { return "ls /proc/self/fd >" + b.dir + "/" + name }
 	for _, kind := range hostHooks {
 		b.hook(kind, hookOf(list(kind+".fds")))
-		b.hook(kind, map[string]any{"path": "/usr/bin/env"}, hookOf(fmt.Sprintf("tr '\\0' '\\n' </proc/$$/environ >%s/%s.env", b.dir, kind)))
-		b.hook(kind, hookOf(fmt.Sprintf("tr '\\0' '\\n' </proc/$$/environ >%s/%s.own", b.dir, kind), "env", []any{"PATH=/bin", "X=1"}))
-		b.hook(kind, hookOf(fmt.Sprintf("/bin/tr '\\0' '\\n' </proc/$$/environ >%s/%s.none", b.dir, kind), "env", []any{}))
+		b.hook(kind, map[string]any{"path": "/usr/bin/env"}, hookOf(fmt.Sprintf("tr '\\0' '\\n' </proc/$$/environ >%s/%s.env; true", b.dir, kind)))
+		b.hook(kind, hookOf(fmt.Sprintf("tr '\\0' '\\n' </proc/$$/environ >%s/%s.own; true", b.dir, kind), "env", []any{"PATH=/bin", "X=1"}))
+		b.hook(kind, hookOf(fmt.Sprintf("/bin/tr '\\0' '\\n' </proc/$$/environ >%s/%s.none; true", b.dir, kind), "env", []any{}))
 		b.hook(kind, hookOf(fmt.Sprintf("tr '\\0' ' ' </proc/$$/cmdline >%s/%s.args; exit 0", b.dir, kind)))
 		b.hook(kind, map[string]any{"path": "/bin/busybox", "args": []any{"false-name"}})
 	}
