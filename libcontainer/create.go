@@ -215,6 +215,9 @@ func (m *made) createHooks(in *plan.Input) error {
 	if err := m.rec.runHooks(createRuntime, Creating, hooksOf(in.Spec.Hooks.CreateRuntime)); err != nil {
 		return err
 	}
+	if err := m.runtime.createContainerHooks(m.rec, in); err != nil {
+		return err
+	}
 	m.rec.Creating = false
 	return m.release(-1)
 }

@@ -16,11 +16,12 @@ import (
 
 // The kinds of hooks, as the config spells them.
 const (
-	prestart       = "prestart"
-	createRuntime  = "createRuntime"
-	startContainer = "startContainer"
-	poststart      = "poststart"
-	poststop       = "poststop"
+	prestart        = "prestart"
+	createRuntime   = "createRuntime"
+	createContainer = "createContainer"
+	startContainer  = "startContainer"
+	poststart       = "poststart"
+	poststop        = "poststop"
 )
 
 // hook is a specs.Hook whose JSON tells one without env from one with none.
@@ -42,7 +43,7 @@ type keptHooks struct {
 // hasHooks says whether there is any hook, so that a start without pays nothing.
 func hasHooks(h *specs.Hooks) bool {
 	//lint:ignore SA1019 deprecated, but engines still write it
-	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) > 0
+	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer)+len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) > 0
 }
 
 // keep encodes the hooks that later verbs run, nil for none.

@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"strconv"
 	"strings"
+	"syscall"
 
 	"brig/libcontainer/fault"
 	"brig/libcontainer/plan"
@@ -25,6 +26,49 @@ func (r *Runtime) startHooks(rec *record) error {
 		}
 	}
 	return nil
+}
+
+// createContainerHooks runs the programs of the host that find the container's
+// namespaces and mounts, and the host's files around them.
+func (r *Runtime) createContainerHooks(rec *record, in *plan.Input) error {
+	list := hooksOf(in.Spec.Hooks.CreateContainer)
+	for i := range list {
+		h := &list[i]
+		if err := r.runInside(createContainer, i, h, rec, func(j *joining) error { return j.joinAsHost(in, h) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joinAsHost makes the hook a process in the namespaces of a container that has not
+// got its root yet.
+func (j *joining) joinAsHost(create *plan.Input, h *hook) error {
+	s := *create.Spec
+	p := *s.Process
+	p.Args, s.Process = h.argv(), &p
+	env := h.Env
+	if env == nil {
+		env = syscall.Environ()
+	}
+	in := &plan.Input{
+		ID: create.ID, Spec: &s, Bundle: create.Bundle, Rootfs: create.Rootfs, Host: create.Host, Run: true,
+		Join: &plan.Joined{}, Hook: &plan.Hook{Path: h.Path, Env: env, Host: true},
+	}
+	var err error
+	if j.init, err = openInit(j.o.ID, j.rec.identity()); err != nil {
+		return err
+	}
+	if err := j.facts(in); err != nil {
+		return err
+	}
+	if err := j.enterCgroup(in); err != nil {
+		return err
+	}
+	if j.program, err = plan.Join(in); err != nil {
+		return err
+	}
+	return j.enter(in)
 }
 
 // runInside runs a hook that join lets enter the container.

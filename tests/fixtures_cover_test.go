@@ -20,7 +20,7 @@ func emitters(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	entry := regexp.MustCompile(`(?m)^\t\{"([A-Za-z-]+)", \(\*compiler\)\.`)
-	for _, m := range entry.FindAllStringSubmatch(readFile(t, planSources+"create.go")+readFile(t, planSources+"join.go"), -1) {
+	for _, m := range entry.FindAllStringSubmatch(readFile(t, planSources+"create.go")+readFile(t, planSources+"join.go")+readFile(t, planSources+"hooks.go"), -1) {
 		if !slices.Contains(names, m[1]) {
 			names = append(names, m[1])
 		}

@@ -46,6 +46,9 @@ type Joined struct {
 type Hook struct {
 	Path string   // what is executed, whatever args[0] is
 	Env  []string // the whole environment; nil for that of the payload
+	// Host says that it is a program of the host, which runs in the container's
+	// namespaces before they have the container's root.
+	Host bool
 }
 
 // Host holds the facts about this machine that change what is compiled.
@@ -96,6 +99,14 @@ func (in *Input) initFD() int { return in.listenFD() }
 // process has the ids of the container and no more privilege over init, whose pidfd
 // will then not do.
 func (in *Input) cgroupNamespaceFD() int { return in.initFD() + 1 }
+
+// hostHook is the hook that runs before pivot_root, or nil.
+func (in *Input) hostHook() *Hook {
+	if in.Hook != nil && in.Hook.Host {
+		return in.Hook
+	}
+	return nil
+}
 
 func (in *Input) joinsCgroupNamespace() bool {
 	return in.Join != nil && in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0

@@ -16,6 +16,7 @@ func (c *check) hooks() {
 	//lint:ignore SA1019 deprecated, but engines still write it
 	c.hookList("/hooks/prestart", c.Hooks.Prestart)
 	c.hookList("/hooks/createRuntime", c.Hooks.CreateRuntime)
+	c.hookList("/hooks/createContainer", c.Hooks.CreateContainer)
 	c.hookList("/hooks/startContainer", c.Hooks.StartContainer)
 	c.hookList("/hooks/poststart", c.Hooks.Poststart)
 	c.hookList("/hooks/poststop", c.Hooks.Poststop)

@@ -17,9 +17,6 @@ func (c *check) unsupported() {
 	c.refuse("/solaris", c.Solaris != nil)
 	c.refuse("/zos", c.ZOS != nil)
 	c.refuse("/freebsd", c.FreeBSD != nil)
-	if h := c.Hooks; h != nil {
-		c.refuse("/hooks/createContainer", len(h.CreateContainer) > 0)
-	}
 	if p := c.Process; p != nil {
 		c.refuse("/process/apparmorProfile", p.ApparmorProfile != "")
 		c.refuse("/process/selinuxLabel", p.SelinuxLabel != "")

@@ -36,7 +36,6 @@ func TestProcess(t *testing.T) {
 			name: "hook without time", patch: `{"hooks": {"poststart": [{"path": "/bin/true"}, {"path": "/bin/true", "timeout": 0}]}}`,
 			want: want{pointer: "/hooks/poststart/1/timeout", op: "0 is not greater than zero"},
 		},
-		{name: "hook in the container", patch: `{"hooks": {"createContainer": [{"path": "/bin/true"}]}}`, want: want{pointer: "/hooks/createContainer", op: "not supported by this version"}},
 		{
 			name: "several faults", patch: `{"process": {"cwd": "", "args": []}, "hostname": "` + long(65) + `"}`,
 			want: want{pointer: "/process/args", op: "; /hostname: 65 characters are more than the 64 of the kernel"},

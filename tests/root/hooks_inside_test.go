@@ -97,3 +97,80 @@ func TestHooksStartContainerFail(t *testing.T) {
 		}
 	}
 }
+
+// A createContainer hook is a program of the host, with the host's files, in the
+// container's namespaces, where all is mounted: what it mounts is the container's.
+func TestHooksCreateContainer(t *testing.T) {
+	for _, verb := range []string{"start", "run"} {
+		for name, patches := range map[string][]string{
+			"root":           nil,
+			"user namespace": {withUserNamespace},
+			"masked":         {`{"linux":{"maskedPaths":["/proc/kcore"]}}`},
+		} {
+			t.Run(verb+" "+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t, patches...)
+				for _, d := range []string{b.rootfs + "/data", b.rootfs + "/mnt", b.dir + "/extra", b.dir + "/out"} {
+					mkdir(t, d, 0o777)
+				}
+				// The root of a user namespace has to get there.
+				for d := b.dir; d != "/tmp"; d = d[:strings.LastIndexByte(d, '/')] {
+					must(t, os.Chmod(d, 0o755))
+				}
+				must(t, os.Chmod(b.rootfs+"/tmp", 0o777))
+				write(t, b.dir+"/extra/file", "from the hook\n")
+				b.mount("/data", "bind", b.source(), "rbind")
+				b.env = []string{"PATH=/usr/bin:/bin", "BRIG_TEST=yes"}
+				b.hook("createRuntime", hookOf(b.line("first")))
+				b.hook("createContainer", hookOf("exec >"+b.dir+"/out/look; pwd; echo $BRIG_TEST; umask; ls /proc/self/fd | wc -l; test -e "+busybox+" && echo host; cut -d ' ' -f 5 /proc/self/mountinfo"))
+				b.hook("createContainer", hookOf("mount --bind "+b.dir+"/extra "+b.rootfs+"/mnt"))
+				b.hook("createContainer", hookOf("cat >"+b.dir+"/out/state; for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done >"+b.dir+"/out/ns"))
+				b.args("/bin/sh", "-c", "exec >/tmp/out; cat /mnt/file; for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done")
+				if r := b.startWithHooks(verb); r.code != 0 {
+					t.Fatalf("exit %d, %q", r.code, r.err)
+				}
+				equal(t, reads(t, b.rootfs+"/tmp/out"), "from the hook\n"+reads(t, b.dir+"/out/ns"))
+				look := reads(t, b.dir+"/out/look")
+				if !strings.HasPrefix(look, b.bundle+"\nyes\n0022\n4\nhost\n") || !strings.Contains(look, "\n"+b.rootfs+"/data\n") || strings.Contains(look, b.rootfs+"/proc/kcore") {
+					t.Error(look)
+				}
+				var s hookState
+				must(t, json.Unmarshal([]byte(reads(t, b.dir+"/out/state")), &s))
+				if s.Status != "creating" || *s.Pid != 1 || s.Bundle != b.bundle {
+					t.Errorf("%+v", s)
+				}
+				equal(t, b.logged(), "first\n")
+			})
+		}
+	}
+}
+
+// A createContainer hook that fails is an error of create, and nothing is left.
+func TestHooksCreateContainerFail(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		hook map[string]any
+		want string
+	}{
+		{"exit status", hookOf("echo said; echo complained >&2; exit 3"), `exit status 3, stdout: said\n, stderr: complained\n`},
+		{"missing", map[string]any{"path": "/no/hook"}, `exec: "/no/hook": execve "/no/hook": ENOENT: no such file or directory`},
+		{"not executable", map[string]any{"path": "/etc/passwd"}, `exec: "/etc/passwd": execve "/etc/passwd": EACCES: permission denied`},
+		{"timeout", hookOf("sleep 100 & exec sleep 100", "timeout", 1), "hook ran past specified timeout of 1.0s, stdout: , stderr: "},
+	} {
+		for _, verb := range []string{"create", "run"} {
+			t.Run(c.name+" "+verb, func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				b.hook("createContainer", hookOf("true"), c.hook, hookOf(b.line("never")))
+				b.hook("poststop", hookOf(b.line("end")))
+				b.save()
+				r := b.brig(verb, "--bundle", b.bundle, b.id)
+				if r.code != 1 || !strings.HasPrefix(r.err, "brig: /hooks/createContainer/1: error running createContainer hook #1: ") || !strings.Contains(r.err, c.want) {
+					t.Errorf("exit %d, %q", r.code, r.err)
+				}
+				equal(t, b.logged(), "end\n")
+				b.refused("container does not exist", "state", b.id)
+			})
+		}
+	}
+}
