@@ -323,19 +323,21 @@ func (m *made) removePidFile() {
 
 // release tells the stage to go on, with an fd beside the word if fd is not
 // negative. One that is gone has said why.
-func (m *made) release(fd int) error {
-	err := m.stage.Go(fd)
+func (m *made) release(fd int) error { return release(m.stage, m.program, fd) }
+
+func release(stage *nsenter.Stage, p *nsenter.Program, fd int) error {
+	err := stage.Go(fd)
 	if err == nil {
 		return nil
 	}
 	// What it said before it failed lies in front of that.
 	for {
-		msg, e := m.stage.Receive()
+		msg, e := stage.Receive()
 		switch {
 		case e != nil || msg.Ended():
 			return err
 		case msg.Failed():
-			return m.program.Fault(msg)
+			return p.Fault(msg)
 		}
 	}
 }

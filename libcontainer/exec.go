@@ -316,7 +316,7 @@ func (j *joining) adopt(in *plan.Input) error {
 	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
 		return err
 	}
-	return j.stage.Go(-1)
+	return release(j.stage, j.program, -1)
 }
 
 // setOOMScore writes a value that a process does not have already: to write it
