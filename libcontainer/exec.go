@@ -370,9 +370,27 @@ func (j *joining) lastWords() error {
 	}
 }
 
+// hearPid reads on to the number of a process that failed before its maker said it.
+// It has to be reaped: until then the container's init cannot end.
+func (j *joining) hearPid() {
+	for {
+		msg, err := j.stage.Receive()
+		if err != nil || msg.Ended() {
+			return
+		}
+		if msg.Type == nsenter.MessagePid {
+			j.pid, j.pidfd = msg.Pid, msg.Pidfd
+			return
+		}
+	}
+}
+
 // undo ends a process that did not become the payload.
 func (j *joining) undo() error {
 	defer j.pty.terminal.detach()
+	if j.pid == 0 {
+		j.hearPid()
+	}
 	j.stage.Close()
 	if j.pidfd >= 0 {
 		unix.PidfdSendSignal(j.pidfd, unix.SIGKILL, nil, 0)
