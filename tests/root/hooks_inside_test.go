@@ -174,3 +174,27 @@ func TestHooksCreateContainerFail(t *testing.T) {
 		}
 	}
 }
+
+// The hooks of an ordinary user's container run as that user. Those that enter it
+// cannot: nobody but root may look into an init that has not executed the payload.
+func TestHooksRootless(t *testing.T) {
+	t.Run("on the host", func(t *testing.T) {
+		t.Parallel()
+		b := ordinary(t)
+		for _, kind := range hostHooks {
+			b.hook(kind, hookOf("echo "+kind+" $(id -u) >>"+b.dir+"/log"))
+		}
+		b.run("sleep 0.2")
+		equal(t, b.logged(), "prestart 1000\ncreateRuntime 1000\npoststart 1000\npoststop 1000\n")
+	})
+	for _, kind := range []string{"createContainer", "startContainer"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := ordinary(t)
+			b.hook(kind, hookOf("true"))
+			if r := b.try("true"); r.code != 1 || r.err != "brig: /hooks/"+kind+": only root can run hooks in a container that has not been started\n" {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
