@@ -1,9 +1,7 @@
 package libcontainer
 
 import (
-	"errors"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -47,6 +45,9 @@ type made struct {
 	notify  *notifier // nil without a service manager, and for create
 	ready   bool      // init has said that all is set up
 	rdt     rdtGroups
+	mounted bool // init waits for the hooks of create
+	due     bool // hooks have run, or the container is made: those of its end shall run
+	runtime *Runtime
 	pidfd   int
 	pidFile string
 }
@@ -89,7 +90,10 @@ func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *pla
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &made{program: program, pidfd: -1, pidFile: o.PidFile, pty: pty{stdio: o.Stdio}}
+	if hasHooks(in.Spec.Hooks) {
+		o.stays = false
+	}
+	m := &made{program: program, pidfd: -1, pidFile: o.PidFile, pty: pty{stdio: o.Stdio}, runtime: r}
 	if m.pty.socket, err = dialConsole(o.ConsoleSocket); err != nil {
 		return nil, nil, err
 	}
@@ -168,8 +172,16 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 			if err := m.pty.take(msg.Pidfd); err != nil {
 				return err
 			}
+		case msg.Type == nsenter.MessageMounted:
+			m.mounted = true
 		case msg.Type == nsenter.MessagePid:
 			if err := m.adopt(o, in, writes, msg); err != nil {
+				return err
+			}
+		}
+		if m.mounted && m.rec != nil {
+			m.mounted = false
+			if err := m.createHooks(in); err != nil {
 				return err
 			}
 		}
@@ -177,7 +189,44 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 	if !o.stays {
 		reap(m.stage.Pid)
 	}
+	if in.Run && hasHooks(in.Spec.Hooks) {
+		return m.startWithHooks()
+	}
 	return nil
+}
+
+// startWithHooks starts a run whose payload waits for hooks.
+func (m *made) startWithHooks() error {
+	m.due = true
+	if err := m.dir.save(m.rec); err != nil {
+		return err
+	}
+	if err := m.runtime.startHooks(m.rec); err != nil {
+		return err
+	}
+	return m.commit()
+}
+
+// createHooks runs the hooks that the host's side has to offer to a container that
+// is being made. The record is there before: a hook may ask for the state, and
+// whoever removes what a killed brig left knows that hooks have run.
+func (m *made) createHooks(in *plan.Input) error {
+	m.rec.Creating, m.due = true, true
+	if err := m.dir.save(m.rec); err != nil {
+		return err
+	}
+	//lint:ignore SA1019 deprecated, but engines still write it
+	if err := m.rec.runHooks(prestart, Creating, hooksOf(in.Spec.Hooks.Prestart)); err != nil {
+		return err
+	}
+	if err := m.rec.runHooks(createRuntime, Creating, hooksOf(in.Spec.Hooks.CreateRuntime)); err != nil {
+		return err
+	}
+	if err := m.runtime.createContainerHooks(m.rec, in); err != nil {
+		return err
+	}
+	m.rec.Creating = false
+	return m.release(-1)
 }
 
 // vanished explains a stage that ended without a word: something killed it.
@@ -237,7 +286,7 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	if err := sendPidfd(o.PidfdSocket, "standard", m.pidfd); err != nil {
 		return err
 	}
-	if !in.Run {
+	if !in.Run || hasHooks(in.Spec.Hooks) {
 		return nil
 	}
 	// There is no start to wait for: all that the payload has to find is written
@@ -262,7 +311,7 @@ func newRecord(in *plan.Input, b *Bundle, init identity) *record {
 	return &record{
 		OCIVersion: specs.Version, ID: in.ID, Pid: init.pid, StartTime: init.startTime, Boot: init.boot, Bundle: in.Bundle,
 		Config: b.file(in.Bundle), Rootfs: in.Rootfs, Created: time.Now().UTC(), Owner: os.Geteuid(), Annotations: in.Spec.Annotations,
-		NoNewKeyring: in.NoNewKeyring,
+		NoNewKeyring: in.NoNewKeyring, Hooks: keep(in.Spec.Hooks),
 	}
 }
 
@@ -272,40 +321,30 @@ func (m *made) commit() error {
 	if err := m.dir.save(m.rec); err != nil {
 		return err
 	}
+	m.due = true
 	if err := writePidFile(m.pidFile, m.rec.Pid); err != nil {
 		return err
 	}
 	return m.release(-1)
 }
 
-// failed removes a container whose start failed, with its pid file: nobody shall
-// take the number for that of a payload.
-func (m *made) failed(err error) error {
-	m.removePidFile()
-	return errors.Join(err, m.undo())
-}
-
-func (m *made) removePidFile() {
-	if m.pidFile != "" && m.rec != nil {
-		unix.Unlink(m.pidFile)
-	}
-}
-
 // release tells the stage to go on, with an fd beside the word if fd is not
 // negative. One that is gone has said why.
-func (m *made) release(fd int) error {
-	err := m.stage.Go(fd)
+func (m *made) release(fd int) error { return release(m.stage, m.program, fd) }
+
+func release(stage *nsenter.Stage, p *nsenter.Program, fd int) error {
+	err := stage.Go(fd)
 	if err == nil {
 		return nil
 	}
 	// What it said before it failed lies in front of that.
 	for {
-		msg, e := m.stage.Receive()
+		msg, e := stage.Receive()
 		switch {
 		case e != nil || msg.Ended():
 			return err
 		case msg.Failed():
-			return m.program.Fault(msg)
+			return p.Fault(msg)
 		}
 	}
 }
@@ -321,74 +360,4 @@ func tailOf(p *nsenter.Program) []tailStep {
 		}
 	}
 	return tail
-}
-
-// undo removes a container that did not come about.
-func (m *made) undo() error {
-	defer m.close()
-	defer m.pty.terminal.detach()
-	if m.stage != nil {
-		m.stage.Close()
-		reap(m.stage.Pid)
-	}
-	if m.pidfd >= 0 {
-		unix.PidfdSendSignal(m.pidfd, unix.SIGKILL, nil, 0)
-	}
-	var err error
-	if m.group != nil {
-		err = removeCgroup(m.group.Path())
-	}
-	if m.rec != nil {
-		reap(m.rec.Pid)
-	}
-	return errors.Join(err, removeResctrl(m.rdt), m.dir.remove())
-}
-
-// reap waits for a child that was killed or is about to end.
-func reap(pid int) {
-	for {
-		if _, err := unix.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
-			return
-		}
-	}
-}
-
-func (m *made) close() {
-	if m.stage != nil {
-		m.stage.Close()
-	}
-	if m.group != nil {
-		m.group.Close()
-		m.group = nil
-	}
-	if m.pidfd >= 0 {
-		unix.Close(m.pidfd)
-		m.pidfd = -1
-	}
-	m.notify.close()
-	m.notify = nil
-	m.dir.close()
-}
-
-// writePidFile writes the pid without a newline, whole or not at all: engines
-// poll for the file and read it at once.
-func writePidFile(name string, pid int) error {
-	if name == "" {
-		return nil
-	}
-	temp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+strconv.Itoa(os.Getpid()))
-	fd, err := unix.Open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o666)
-	if err != nil {
-		return fault.Hostf("", err, "create the pid file %s", name)
-	}
-	err = writeAll(fd, []byte(strconv.Itoa(pid)))
-	unix.Close(fd)
-	if err == nil {
-		err = unix.Rename(temp, name)
-	}
-	if err != nil {
-		unix.Unlink(temp)
-		return fault.Hostf("", err, "write the pid file %s", name)
-	}
-	return nil
 }

@@ -41,7 +41,16 @@ func (r *Runtime) Delete(id string, force bool) error {
 			return fault.Configf("", "cannot delete container %s that is not stopped: %s", id, status)
 		}
 	}
-	return d.destroy(rec)
+	return r.end(d, rec)
+}
+
+// end removes a container, and runs the hooks of its end.
+func (r *Runtime) end(d *directory, rec *record) error {
+	if err := d.destroy(rec); err != nil {
+		return err
+	}
+	r.poststop(rec)
+	return nil
 }
 
 func isNotExist(err error) bool {

@@ -37,25 +37,26 @@ type ExecOptions struct {
 
 // joining is a process on its way into a container.
 type joining struct {
-	o       *ExecOptions
-	dir     *directory
-	rec     *record
-	init    int // pidfd of the container's init
-	group   *cgroups.Group
-	stage   *nsenter.Stage
-	program *nsenter.Program
-	pid     int
-	pidfd   int
-	stays   bool // the caller waits for the process's end and for nothing before it
-	ready   bool
-	pty     pty
-	agent   *agent // who gets the listener of the process's filter, nil without one
+	o        *ExecOptions
+	dir      *directory
+	rec      *record
+	init     int // pidfd of the container's init
+	cgroupNS int // its cgroup namespace, -1 if that is brig's own
+	group    *cgroups.Group
+	stage    *nsenter.Stage
+	program  *nsenter.Program
+	pid      int
+	pidfd    int
+	stays    bool // the caller waits for the process's end and for nothing before it
+	ready    bool
+	pty      pty
+	agent    *agent // who gets the listener of the process's filter, nil without one
 }
 
 // Exec runs a process in a container. It returns the payload's exit status, 128 and
 // the signal's number for one that was killed, 0 for one that is detached.
 func (r *Runtime) Exec(o *ExecOptions) (int, error) {
-	j := &joining{o: o, init: -1, pidfd: -1}
+	j := &joining{o: o, init: -1, cgroupNS: -1, pidfd: -1}
 	defer j.close()
 	if err := j.find(r); err != nil {
 		return ExecStatus, err
@@ -175,6 +176,15 @@ func (j *joining) facts(in *plan.Input) error {
 		return fault.Hostf("", err, "read setgroups of process %d", j.rec.Pid)
 	}
 	in.Host.SetgroupsDenied = setgroups == "deny"
+	if in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0 {
+		if j.cgroupNS, err = proc.namespace(j.rec.Pid, "cgroup"); err != nil {
+			return fault.Hostf("", err, "open the cgroup namespace of process %d", j.rec.Pid)
+		}
+	}
+	// All of that was init's if it is still there.
+	if err := unix.PidfdSendSignal(j.init, 0, nil, 0); err != nil {
+		return fault.Hostf("", err, "look at process %d once more", j.rec.Pid)
+	}
 	return nil
 }
 
@@ -188,6 +198,9 @@ func (j *joining) spawn(in *plan.Input) error {
 		handed.Files = append(handed.Files, j.group.FD())
 	}
 	handed.Files = append(handed.Files, j.init)
+	if j.cgroupNS >= 0 {
+		handed.Files = append(handed.Files, j.cgroupNS)
+	}
 	var err error
 	j.stage, err = nsenter.Start(j.program, handed)
 	return err
@@ -244,7 +257,7 @@ func (j *joining) adopt(in *plan.Input) error {
 	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
 		return err
 	}
-	return j.stage.Go(-1)
+	return release(j.stage, j.program, -1)
 }
 
 // setOOMScore writes a value that a process does not have already: to write it
@@ -298,9 +311,27 @@ func (j *joining) lastWords() error {
 	}
 }
 
+// hearPid reads on to the number of a process that failed before its maker said it.
+// It has to be reaped: until then the container's init cannot end.
+func (j *joining) hearPid() {
+	for {
+		msg, err := j.stage.Receive()
+		if err != nil || msg.Ended() {
+			return
+		}
+		if msg.Type == nsenter.MessagePid {
+			j.pid, j.pidfd = msg.Pid, msg.Pidfd
+			return
+		}
+	}
+}
+
 // undo ends a process that did not become the payload.
 func (j *joining) undo() error {
 	defer j.pty.terminal.detach()
+	if j.pid == 0 {
+		j.hearPid()
+	}
 	j.stage.Close()
 	if j.pidfd >= 0 {
 		unix.PidfdSendSignal(j.pidfd, unix.SIGKILL, nil, 0)
@@ -319,7 +350,7 @@ func (j *joining) close() {
 	if j.group != nil {
 		j.group.Close()
 	}
-	for _, fd := range [...]int{j.init, j.pidfd} {
+	for _, fd := range [...]int{j.init, j.pidfd, j.cgroupNS} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}

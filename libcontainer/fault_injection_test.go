@@ -90,7 +90,7 @@ func (j *injection) start(t *testing.T, p *nsenter.Program, in *plan.Input, l *l
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &made{program: p, pidfd: -1, dir: d, pidFile: j.options.PidFile}
+	m := &made{program: p, pidfd: -1, dir: d, pidFile: j.options.PidFile, runtime: j.Runtime}
 	if err := j.build(m, j.options, in, l); err != nil {
 		return m.failed(err)
 	}
@@ -177,6 +177,11 @@ func TestFaultInjection(t *testing.T) {
 			s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux}
 			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
 			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Secs: 1}, "boottime": {Secs: 1}}
+			return s
+		}},
+		{"hooks", func() *specs.Spec {
+			s := spec.Example(spec.ExampleHost{})
+			s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/true"}}, Poststop: []specs.Hook{{Path: "/bin/true"}}}
 			return s
 		}},
 	} {

@@ -154,6 +154,11 @@ func (p procfs) link(name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
+// namespace opens a namespace of a process.
+func (p procfs) namespace(pid int, name string) (int, error) {
+	return unix.Openat(p.fd, strconv.Itoa(pid)+"/ns/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+}
+
 // read reads a small file of a process.
 func (p procfs) read(pid int, name string) (string, error) {
 	fd, err := p.open(pid, name, unix.O_RDONLY)

@@ -30,17 +30,15 @@ func (rec *record) encode() []byte {
 		w.flag("rdtOwn", rec.Own)
 		w.text("rdtMonitor", rec.Monitor)
 	}
-	w.key("annotations")
-	annotations := object{buf: w.buf}
-	keys := make([]string, 0, len(rec.Annotations))
-	for k := range rec.Annotations {
-		keys = append(keys, k)
+	w.texts("annotations", rec.Annotations)
+	if rec.Creating {
+		w.key("creating")
+		w.buf = append(w.buf, "true"...)
 	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		annotations.text(k, rec.Annotations[k])
+	if len(rec.Hooks) > 0 {
+		w.key("hooks")
+		w.buf = append(w.buf, rec.Hooks...)
 	}
-	w.buf = annotations.end()
 	if rec.Agent != nil {
 		w.key("seccompAgent")
 		agent := object{buf: w.buf}
@@ -64,6 +62,22 @@ func (rec *record) encode() []byte {
 	return append(w.end(), '\n')
 }
 
+// hookState is what a hook reads: the state of the specification, with the root
+// file system, which engines look for.
+func (rec *record) hookState(status string, pid int) []byte {
+	w := object{buf: make([]byte, 0, 1024)}
+	w.text("ociVersion", rec.OCIVersion)
+	w.text("id", rec.ID)
+	w.text("status", status)
+	if status != Stopped {
+		w.number("pid", uint64(pid))
+	}
+	w.text("bundle", rec.Bundle)
+	w.text("root", rec.Rootfs)
+	w.texts("annotations", rec.Annotations)
+	return w.end()
+}
+
 // object writes the members of one JSON object.
 type object struct {
 	buf  []byte
@@ -81,6 +95,21 @@ func (o *object) key(name string) {
 func (o *object) text(key, value string) {
 	o.key(key)
 	o.buf = appendJSON(o.buf, value)
+}
+
+// texts writes an object of strings, in the order of its keys.
+func (o *object) texts(key string, values map[string]string) {
+	o.key(key)
+	inner := object{buf: o.buf}
+	keys := make([]string, 0, len(values))
+	for k := range values {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		inner.text(k, values[k])
+	}
+	o.buf = inner.end()
 }
 
 func (o *object) number(key string, value uint64) {

@@ -41,6 +41,9 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		if err := m.exec(o); err != nil {
 			return 1, m.failed(err)
 		}
+		if err := m.rec.poststart(); err != nil {
+			return 1, m.failed(err)
+		}
 	}
 	if o.Detach {
 		defer m.close()

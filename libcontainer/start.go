@@ -70,19 +70,28 @@ func (r *Runtime) Start(id string) error {
 	if err := startable(status, id); err != nil {
 		return err
 	}
-	return d.startAndNotify(rec)
+	return r.startAndNotify(d, rec)
 }
 
 // startAndNotify starts the payload, and under a service manager waits until it is
 // ready or has ended.
-func (d *directory) startAndNotify(rec *record) error {
+func (r *Runtime) startAndNotify(d *directory, rec *record) error {
 	n, err := d.listenNotify()
 	if err != nil {
 		return err
 	}
 	defer n.close()
-	if err := d.start(rec); err != nil || n == nil {
+	if err := r.startHooks(rec); err != nil {
+		return errors.Join(err, r.end(d, rec))
+	}
+	if err := d.start(rec); err != nil {
 		return err
+	}
+	if err := rec.poststart(); err != nil {
+		return errors.Join(err, r.end(d, rec))
+	}
+	if n == nil {
+		return nil
 	}
 	pidfd, err := openInit(d.id, rec.identity())
 	if errors.Is(err, unix.ESRCH) {
@@ -94,6 +103,15 @@ func (d *directory) startAndNotify(rec *record) error {
 	defer unix.Close(pidfd)
 	d.unlock() // others may kill and delete it meanwhile
 	return n.await(pidfd, rec.Pid)
+}
+
+// poststart runs the hooks of a container whose payload runs.
+func (rec *record) poststart() error {
+	kept, err := rec.kept()
+	if err != nil {
+		return err
+	}
+	return rec.runHooks(poststart, Running, kept.Poststart)
 }
 
 // startable spells the refusals as engines know them.

@@ -32,10 +32,12 @@ type record struct {
 	Owner       int               `json:"owner"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// NoNewKeyring was asked for at create, and holds for exec.
-	NoNewKeyring bool   `json:"noNewKeyring"`
-	Driver       string `json:"cgroupDriver"`           // "fs", or "" without a cgroup
-	Cgroup       string `json:"cgroup,omitempty"`       // path below the cgroup root
-	Agent        *agent `json:"seccompAgent,omitempty"` // nil without a listener
+	NoNewKeyring bool            `json:"noNewKeyring"`
+	Driver       string          `json:"cgroupDriver"`           // "fs", or "" without a cgroup
+	Cgroup       string          `json:"cgroup,omitempty"`       // path below the cgroup root
+	Creating     bool            `json:"creating,omitempty"`     // its hooks of create run
+	Hooks        json.RawMessage `json:"hooks,omitempty"`        // keptHooks
+	Agent        *agent          `json:"seccompAgent,omitempty"` // nil without a listener
 	rdtGroups
 	Tail []tailStep `json:"tail,omitempty"`
 }
@@ -104,6 +106,9 @@ func (d *directory) status(rec *record) (string, error) {
 	}
 	if !alive {
 		return Stopped, nil
+	}
+	if rec.Creating {
+		return Creating, nil
 	}
 	if rec.Cgroup != "" && frozen(rec.Cgroup) {
 		return Paused, nil

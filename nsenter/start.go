@@ -25,7 +25,9 @@ const (
 const (
 	messageError = 0x52524542 // "BERR": struct frame of stage.h
 	MessagePid   = 0x44495042 // "BPID": pid of init in the fifth byte on, its pidfd beside it
-	MessageReady = 0x59445242 // "BRDY": all is set up, and the stage waits for Go
+	// MessageMounted ("BMNT") says that all is mounted: the stage waits for the hooks.
+	MessageMounted = 0x544e4d42
+	MessageReady   = 0x59445242 // "BRDY": all is set up, and the stage waits for Go
 	// MessageTerminal ("BTTY") comes with brig's end of the payload's terminal.
 	MessageTerminal = 0x59545442
 	// MessageListener comes with the listener of the seccomp filter; the stage waits
@@ -245,7 +247,7 @@ func receive(fd, size int) (Message, error) {
 		m.Index, m.Errno = int(le.Uint32(buf[4:])), syscall.Errno(le.Uint32(buf[8:]))
 	case m.Type == MessagePid && n == 16:
 		m.Pid = int(le.Uint32(buf[8:]))
-	case m.Type != MessageReady && m.Type != MessageTimes && m.Type != MessageTerminal && m.Type != MessageListener:
+	case m.Type != MessageReady && m.Type != MessageTimes && m.Type != MessageTerminal && m.Type != MessageListener && m.Type != MessageMounted:
 		return m, fault.Bugf("the stage sent a message of type %#x with %d bytes", m.Type, n)
 	}
 	return m, nil

@@ -20,7 +20,7 @@ func emitters(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	entry := regexp.MustCompile(`(?m)^\t\{"([A-Za-z-]+)", \(\*compiler\)\.`)
-	for _, m := range entry.FindAllStringSubmatch(readFile(t, planSources+"create.go")+readFile(t, planSources+"join.go"), -1) {
+	for _, m := range entry.FindAllStringSubmatch(readFile(t, planSources+"create.go")+readFile(t, planSources+"join.go")+readFile(t, planSources+"hooks.go"), -1) {
 		if !slices.Contains(names, m[1]) {
 			names = append(names, m[1])
 		}
@@ -126,7 +126,7 @@ func TestFixturesNames(t *testing.T) {
 	}
 	for _, section := range [...]string{
 		"mounts", "masks", "devices", "caps", "user", "rlimits", "sysctl", "namespaces", "root",
-		"cwd", "exec", "seccomp", "hostname", "process", "cgroups", "plan", "console", "join", "label",
+		"cwd", "exec", "seccomp", "hostname", "hooks", "process", "cgroups", "plan", "console", "join", "label",
 		"time", "personality", "scheduler", "ioprio", "mempolicy", "affinity", "netdevices", "rdt",
 	} {
 		if seen[section] == 0 {

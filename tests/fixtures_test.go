@@ -144,6 +144,8 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 		in.Run = true
 	case "join": // with these CLONE_ flags
 		in.Run, in.Join = true, &plan.Joined{Namespaces: n}
+	case "hook": // of the host, by a fixed path
+		in.Hook = &plan.Hook{Path: "/usr/bin/hook", Env: []string{"A=b"}, Host: true}
 	case "nopivot":
 		in.NoPivot = true
 	case "nokeyring":

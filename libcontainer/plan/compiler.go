@@ -40,6 +40,7 @@ type compiler struct {
 	control nsenter.Arg // the control socket
 	proc    int         // slot of the host's /proc, for labels
 	root    int         // slot of the root file system's tree
+	base    int         // slot of what lies under it until pivot_root, 0 for the host's root
 	mask    int         // slot of the tree that covers masked paths, 0 without one
 	statx   int         // buffer for struct statx
 	byte1   int         // buffer for one byte

@@ -24,6 +24,7 @@ var hostPart = [...]emitter{
 
 // containerPart runs in the container's init.
 var containerPart = [...]emitter{
+	{"place", (*compiler).place},
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
 	{"label", (*compiler).labels},
@@ -34,6 +35,7 @@ var containerPart = [...]emitter{
 	{"mounts", (*compiler).attachMounts},
 	{"devices", (*compiler).devices},
 	{"console", (*compiler).console},
+	{"hooks", (*compiler).hooks},
 	{"hostname", (*compiler).hostname},
 	{"netDevices", (*compiler).awaitNetDevices},
 	{"sysctl", (*compiler).sysctls},

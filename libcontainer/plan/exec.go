@@ -13,7 +13,7 @@ import (
 // missing one is an error of create and not of start. The slot that it fills
 // holds the address of the path that exec will use.
 func (c *compiler) lookup() {
-	arg0 := c.spec.Process.Args[0]
+	arg0 := c.executable()
 	c.conn = c.b.Slot("executable")
 	c.step("/process/args/0", "look up the executable")
 	found, denied := c.b.Label(), c.b.Label()
@@ -37,6 +37,14 @@ func (c *compiler) lookup() {
 	c.b.Bind(denied)
 	c.b.Fail(unix.EACCES, "exec: "+quoted(arg0))
 	c.b.Bind(found)
+}
+
+// executable is the name of what is executed.
+func (c *compiler) executable() string {
+	if c.in.Hook != nil {
+		return c.in.Hook.Path
+	}
+	return c.spec.Process.Args[0]
 }
 
 // notFound is the text that engines look for.
@@ -114,7 +122,11 @@ func (c *compiler) environment() []string {
 // opens a script by its path once more.
 func (c *compiler) exec() {
 	// No time stamp here: nothing stands between the filter and execve.
-	c.b.Step("/process/args/0", "exec: "+quoted(c.spec.Process.Args[0]))
-	c.b.Call(nsenter.Execve, nsenter.Val(c.conn), c.b.Strings(c.spec.Process.Args), c.b.Strings(c.environment()))
+	c.b.Step("/process/args/0", "exec: "+quoted(c.executable()))
+	env := c.environment()
+	if h := c.in.Hook; h != nil && h.Env != nil {
+		env = h.Env
+	}
+	c.b.Call(nsenter.Execve, nsenter.Val(c.conn), c.b.Strings(c.spec.Process.Args), c.b.Strings(env))
 	c.b.Fail(unix.ENOEXEC, "execve returned")
 }

@@ -7,6 +7,7 @@ import (
 	"brig/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Input is everything that the compiler looks at.
@@ -31,6 +32,8 @@ type Input struct {
 	NoNewKeyring bool
 	// Join is set for a process that enters a container, nil for a new container.
 	Join *Joined
+	// Hook is set for a hook that enters a container, in place of the payload.
+	Hook *Hook
 	// Timings asks for a clock reading at the beginning of every step.
 	Timings bool
 }
@@ -39,6 +42,15 @@ type Input struct {
 type Joined struct {
 	// Namespaces are the CLONE_ flags of those of init that are not brig's own.
 	Namespaces uint64
+}
+
+// Hook is what a hook differs in from a payload.
+type Hook struct {
+	Path string   // what is executed, whatever args[0] is
+	Env  []string // the whole environment; nil for that of the payload
+	// Host says that it is a program of the host, which runs in the container's
+	// namespaces before they have the container's root.
+	Host bool
 }
 
 // Host holds the facts about this machine that change what is compiled.
@@ -88,8 +100,28 @@ func (in *Input) listenFD() int {
 // initFD is the pidfd of the init to join, in the place of the start socket.
 func (in *Input) initFD() int { return in.listenFD() }
 
+// cgroupNamespaceFD is the file of init's cgroup namespace. It is joined when the
+// process has the ids of the container and no more privilege over init, whose pidfd
+// will then not do.
+func (in *Input) cgroupNamespaceFD() int { return in.initFD() + 1 }
+
+// hostHook is the hook that runs before pivot_root, or nil.
+func (in *Input) hostHook() *Hook {
+	if in.Hook != nil && in.Hook.Host {
+		return in.Hook
+	}
+	return nil
+}
+
+func (in *Input) joinsCgroupNamespace() bool {
+	return in.Join != nil && in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0
+}
+
 // lastFD is the highest fd that the stage is handed.
 func (in *Input) lastFD() int {
+	if in.joinsCgroupNamespace() {
+		return in.cgroupNamespaceFD()
+	}
 	if in.Run && in.Join == nil {
 		return in.listenFD() - 1
 	}

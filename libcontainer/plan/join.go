@@ -32,9 +32,14 @@ var joinPart = [...]emitter{
 // confinement comes from the same emitters as that of Create.
 func Join(in *Input) (*nsenter.Program, error) {
 	c := newCompiler(in)
-	c.run(joinHostPart[:])
-	c.run(joinPart[:])
-	c.run(tailPart[:])
+	if in.hostHook() != nil {
+		c.run(hookHostPart[:])
+		c.run(hookPart[:])
+	} else {
+		c.run(joinHostPart[:])
+		c.run(joinPart[:])
+		c.run(tailPart[:])
+	}
 	c.b.Bind(c.parent)
 	c.run(parentPart[:])
 	if len(c.faults) > 0 {

@@ -44,7 +44,7 @@ func (c *compiler) maskTree() {
 	c.b.Call(nsenter.Mknodat, nsenter.Val(c.mask), c.b.Str(maskFile), nsenter.Imm(unix.S_IFREG|0o444), nsenter.Imm(0))
 	c.setattr(nsenter.Val(c.mask), false, unix.MOUNT_ATTR_RDONLY, 0, 0)
 	if !c.in.Host.CloneDetached {
-		c.attach(c.mask, nsenter.Int(unix.AT_FDCWD))
+		c.attach(c.mask, c.under())
 	}
 }
 

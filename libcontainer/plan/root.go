@@ -94,7 +94,30 @@ func (c *compiler) mapRoot(usernsFD int) {
 // stays until pivot_root: mounts need a place in the namespace before 6.15.
 func (c *compiler) attachRoot() {
 	c.step("/root/path", "attach the root file system")
-	c.attach(c.root, nsenter.Int(unix.AT_FDCWD))
+	c.attach(c.root, c.under())
+	if c.base != 0 {
+		c.close(c.base)
+	}
+}
+
+// place opens where the tree will be mounted if there are hooks: one that enters the
+// mount namespace looks for it where the config says that it is, with the host's
+// files around it. Init can open it as long as it has the ids of brig.
+func (c *compiler) place() {
+	if !c.waitsForHooks() {
+		return
+	}
+	c.step("/root/path", "open the place of the root file system")
+	c.base = c.b.Slot("place")
+	c.openat2(c.base, nil, nsenter.Int(unix.AT_FDCWD), hostRelative(c.in.Rootfs), unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_MAGICLINKS)
+}
+
+// under is what the tree is mounted on.
+func (c *compiler) under() nsenter.Arg {
+	if c.base != 0 {
+		return nsenter.Val(c.base)
+	}
+	return nsenter.Int(unix.AT_FDCWD)
 }
 
 // readonly makes read-only what had to be writable while targets were made.
@@ -113,12 +136,15 @@ func (c *compiler) readonly() {
 // instruction, and is then detached whole.
 func (c *compiler) pivot() {
 	c.step("/root/path", "enter the root file system")
+	if c.in.NoPivot && c.base != 0 {
+		c.attach(c.root, nsenter.Int(unix.AT_FDCWD))
+	}
 	c.b.Call(nsenter.Fchdir, nsenter.Val(c.root))
 	if c.in.NoPivot {
 		c.enterWithoutPivot()
 	} else {
 		c.b.Call(nsenter.PivotRoot, c.b.Str("."), c.b.Str("."))
-		if c.mask != 0 && !c.in.Host.CloneDetached {
+		if c.mask != 0 && !c.in.Host.CloneDetached && c.base == 0 {
 			// It lies on the host's root, where it was put to be cloned from.
 			c.b.Call(nsenter.Umount2, c.b.Str("."), nsenter.Imm(unix.MNT_DETACH))
 		}

@@ -40,11 +40,11 @@ func (c *compiler) session() {
 		name = joinName
 	}
 	c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_NAME), c.b.Str(name))
-	if j := c.in.Join; j != nil && j.Namespaces&unix.CLONE_NEWCGROUP != 0 {
+	if c.in.joinsCgroupNamespace() {
 		// Only now: the kernel lets nobody into a cgroup from within the namespace of
 		// another (cgroup v2 delegation).
 		c.step("", "join the cgroup namespace of init")
-		c.b.Call(nsenter.Setns, nsenter.Imm(uint64(c.in.initFD())), nsenter.Imm(unix.CLONE_NEWCGROUP))
+		c.b.Call(nsenter.Setns, nsenter.Imm(uint64(c.in.cgroupNamespaceFD())), nsenter.Imm(unix.CLONE_NEWCGROUP))
 	}
 	if c.newNamespace("cgroup") {
 		c.step(c.namespacePointer("cgroup"), "create the cgroup namespace")

@@ -15,13 +15,18 @@ func (c *compiler) ready() {
 		what, gone = "report that the process is set up", "brig ended before the process was set up"
 	}
 	c.step("", what)
-	message, n, committed := c.b.Buffer("ready", 8), c.b.Slot("read"), c.b.Label()
-	c.b.Store(message, 4, nsenter.Imm(nsenter.MessageReady))
-	c.b.Call(nsenter.Write, c.control, nsenter.Addr(message), nsenter.Imm(4))
+	c.reportAndWait("ready", nsenter.MessageReady, gone)
+}
+
+// reportAndWait sends brig a message and waits for its word.
+func (c *compiler) reportAndWait(name string, message uint64, gone string) {
+	buffer, n, told := c.b.Buffer(name, 8), c.b.Slot("read"), c.b.Label()
+	c.b.Store(buffer, 4, nsenter.Imm(message))
+	c.b.Call(nsenter.Write, c.control, nsenter.Addr(buffer), nsenter.Imm(4))
 	c.b.CallTo(n, nsenter.Read, c.control, nsenter.Addr(c.byte1), nsenter.Imm(1))
-	c.b.JumpIf(n, ^uint64(0), 1, committed)
+	c.b.JumpIf(n, ^uint64(0), 1, told)
 	c.b.Fail(unix.ECANCELED, gone)
-	c.b.Bind(committed)
+	c.b.Bind(told)
 }
 
 // start waits for the datagram of `brig start`, on a socket whose name is outside

@@ -25,6 +25,7 @@ type Requirements struct {
 	NoPivot         bool
 	Join            *Joined
 	InitFD          int // number of the pidfd of the init to join
+	HostHook        *Hook
 
 	identity identity
 	labels   []label
@@ -43,6 +44,7 @@ func requirementsOf(in *Input) Requirements {
 		NoPivot:         in.NoPivot,
 		Join:            in.Join,
 		InitFD:          in.initFD(),
+		HostHook:        in.hostHook(),
 		identity:        identityOf(in),
 		labels:          labelsOf(in),
 	}
@@ -64,7 +66,8 @@ func Verify(p *nsenter.Program, r Requirements) error {
 		return v.broken(0, "there is no fork: init would be brig's own stage")
 	}
 	// Who joins finds the root attached, and is inside from its first instruction.
-	v.rootAttached, v.inside = r.Join != nil, r.Join != nil
+	v.inside = r.Join != nil && r.HostHook == nil
+	v.rootAttached = v.inside
 	rules := [...]func(i int, in *nsenter.Instruction) error{
 		v.joins, v.terminals, v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
 	}
@@ -83,7 +86,11 @@ func Verify(p *nsenter.Program, r Requirements) error {
 	if err := v.complete(); err != nil {
 		return err
 	}
-	if err := v.tail(); err != nil {
+	end := v.tail
+	if r.HostHook != nil {
+		end = v.hookTail
+	}
+	if err := end(); err != nil {
 		return err
 	}
 	return v.dominance()

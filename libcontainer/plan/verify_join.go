@@ -7,7 +7,8 @@ import (
 )
 
 // joins is the rule for programs that enter a container: they change nothing in it,
-// and enter what init is in and nothing else, by its pidfd.
+// and enter what init is in and nothing else, by its pidfd and, for the cgroup
+// namespace, by the fd after that.
 func (v *verifier) joins(i int, in *nsenter.Instruction) error {
 	j := v.r.Join
 	if j == nil {
@@ -19,11 +20,11 @@ func (v *verifier) joins(i int, in *nsenter.Instruction) error {
 		nsenter.Sethostname, nsenter.Setdomainname:
 		return v.broken(i, "rule 9: a process that joins changes the container")
 	case nsenter.Setns:
-		flags := j.Namespaces &^ unix.CLONE_NEWCGROUP
+		flags, fd := j.Namespaces&^unix.CLONE_NEWCGROUP, v.r.InitFD
 		if v.container(i) {
-			flags = j.Namespaces & unix.CLONE_NEWCGROUP
+			flags, fd = j.Namespaces&unix.CLONE_NEWCGROUP, v.r.InitFD+1
 		}
-		if flags == 0 || in.Args[0] != nsenter.Imm(uint64(v.r.InitFD)) || in.Args[1] != nsenter.Imm(flags) {
+		if flags == 0 || in.Args[0] != nsenter.Imm(uint64(fd)) || in.Args[1] != nsenter.Imm(flags) {
 			return v.broken(i, "rule 9: a process that joins enters other namespaces than those of init")
 		}
 		v.entries++

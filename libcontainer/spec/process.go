@@ -14,7 +14,7 @@ func (c *check) process() {
 		return
 	}
 	c.args()
-	c.environment()
+	c.variables("/process/env", p.Env)
 	switch {
 	case !path.IsAbs(p.Cwd):
 		c.fail("/process/cwd", "%q is not an absolute path", p.Cwd)
@@ -62,15 +62,16 @@ func (c *check) args() {
 	}
 }
 
-func (c *check) environment() {
-	for i, s := range c.Process.Env {
+// variables checks an environment.
+func (c *check) variables(pointer string, env []string) {
+	for i, s := range env {
 		switch at := strings.IndexByte(s, '='); {
 		case at < 0:
-			c.fail(fault.Pointer("/process/env", i), "%q has no '='", s)
+			c.fail(fault.Pointer(pointer, i), "%q has no '='", s)
 		case at == 0:
-			c.fail(fault.Pointer("/process/env", i), "%q has no name before the '='", s)
+			c.fail(fault.Pointer(pointer, i), "%q has no name before the '='", s)
 		case strings.IndexByte(s, 0) >= 0:
-			c.fail(fault.Pointer("/process/env", i), "a NUL byte in a string")
+			c.fail(fault.Pointer(pointer, i), "a NUL byte in a string")
 		}
 	}
 }

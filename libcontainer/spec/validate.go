@@ -37,7 +37,7 @@ type rule struct {
 
 // rules is the rule table. A field that no rule looks at is either checked by the
 // package that compiles it, or is free text; a test keeps the list of those.
-func rules() [26]rule {
+func rules() [27]rule {
 	return [...]rule{
 		{"/ociVersion", (*check).version},
 		{"", (*check).unsupported},
@@ -49,6 +49,7 @@ func rules() [26]rule {
 		{"/process/scheduler", (*check).scheduler},
 		{"/process/ioPriority", (*check).ioPriority},
 		{"/process/execCPUAffinity", (*check).execCPUAffinity},
+		{"/hooks", (*check).hooks},
 		{"", (*check).hostnames},
 		{"/mounts", (*check).mounts},
 		{"/linux/namespaces", (*check).namespaces},

@@ -204,3 +204,25 @@ func tmpfs(t *testing.T, dir string, flags uintptr, options string) {
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 }
+
+// TestHooks is about hooks that the host cannot execute, or that say no.
+func TestHooks(t *testing.T) {
+	check(t, []row{
+		{
+			name: "missing", patch: `{"hooks": {"createRuntime": [{"path": "/no/hook"}]}}`,
+			want: want{pointer: "/hooks/createRuntime/0", op: "error running createRuntime hook #0: execute /no/hook", errno: "ENOENT"},
+		},
+		{
+			name: "not executable", patch: `{"hooks": {"prestart": [{"path": "/bin/true"}, {"path": "/etc/passwd"}]}}`,
+			want: want{pointer: "/hooks/prestart/1", op: "error running prestart hook #1: execute /etc/passwd", errno: "EACCES"},
+		},
+		{
+			name: "fails", patch: `{"hooks": {"createRuntime": [{"path": "/bin/false"}]}}`,
+			want: want{pointer: "/hooks/createRuntime/0", op: "error running createRuntime hook #0: exit status 1, stdout: , stderr: "},
+		},
+		{
+			name: "after the start", patch: `{"hooks": {"poststart": [{"path": "/bin/false"}]}}`, verb: "run",
+			want: want{pointer: "/hooks/poststart/0", op: "error running poststart hook #0: exit status 1, stdout: , stderr: "},
+		},
+	})
+}

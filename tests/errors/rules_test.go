@@ -36,7 +36,13 @@ func TestProcess(t *testing.T) {
 		{name: "CPUs of exec", patch: `{"process": {"execCPUAffinity": {"final": "2-1"}}}`, want: want{pointer: "/process/execCPUAffinity/final", op: "ends before it begins"}},
 		{name: "root missing", patch: `{"root": null}`, want: want{pointer: "/root", op: "the root file system is missing"}},
 		{name: "root empty", patch: `{"root": {"path": ""}}`, want: want{pointer: "/root/path", op: "is empty"}},
-		{name: "hook", patch: `{"hooks": {"createRuntime": [{"path": "/bin/true"}]}}`, want: want{pointer: "/hooks/createRuntime", op: "not supported by this version"}},
+		{name: "hook by a relative path", patch: `{"hooks": {"createRuntime": [{"path": "true"}]}}`, want: want{pointer: "/hooks/createRuntime/0/path", op: `"true" is not an absolute path`}},
+		{name: "hook without a path", patch: `{"hooks": {"poststop": [{"args": ["x"]}]}}`, want: want{pointer: "/hooks/poststop/0/path", op: `"" is not an absolute path`}},
+		{name: "hook's env", patch: `{"hooks": {"prestart": [{"path": "/bin/true", "env": ["A"]}]}}`, want: want{pointer: "/hooks/prestart/0/env/0", op: `"A" has no '='`}},
+		{
+			name: "hook without time", patch: `{"hooks": {"poststart": [{"path": "/bin/true"}, {"path": "/bin/true", "timeout": 0}]}}`,
+			want: want{pointer: "/hooks/poststart/1/timeout", op: "0 is not greater than zero"},
+		},
 		{
 			name: "several faults", patch: `{"process": {"cwd": "", "args": []}, "hostname": "` + long(65) + `"}`,
 			want: want{pointer: "/process/args", op: "; /hostname: 65 characters are more than the 64 of the kernel"},

@@ -258,6 +258,15 @@ func TestExecRefuses(t *testing.T) {
 	equal(t, b.exec("set -- /proc/[0-9]*; echo $#"), "2") // init and the shell
 }
 
+// In a user namespace nobody of the container has a privilege over an init that has
+// not executed the payload yet.
+func TestExecInCreatedUserNamespace(t *testing.T) {
+	b := newBox(t, withUserNamespace)
+	b.create()
+	equal(t, b.ok("exec", b.id, "grep", "^0:", "/proc/self/cgroup"), "0::/\n") // the root of its namespace
+	b.ok("delete", b.id)
+}
+
 func TestExecNeedsARunningContainer(t *testing.T) {
 	b := newBox(t)
 	b.args("/bin/true")

@@ -1,0 +1,71 @@
+package libcontainer
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// failed removes a container whose start failed, with its pid file: nobody shall
+// take the number for that of a payload.
+func (m *made) failed(err error) error {
+	m.removePidFile()
+	return errors.Join(err, m.undo())
+}
+
+func (m *made) removePidFile() {
+	if m.pidFile != "" && m.rec != nil {
+		unix.Unlink(m.pidFile)
+	}
+}
+
+// undo removes a container that did not come about.
+func (m *made) undo() error {
+	defer m.close()
+	defer m.pty.terminal.detach()
+	if m.stage != nil {
+		m.stage.Close()
+		reap(m.stage.Pid)
+	}
+	if m.pidfd >= 0 {
+		unix.PidfdSendSignal(m.pidfd, unix.SIGKILL, nil, 0)
+	}
+	var err error
+	if m.group != nil {
+		err = removeCgroup(m.group.Path())
+	}
+	if m.rec != nil {
+		reap(m.rec.Pid)
+	}
+	err = errors.Join(err, removeResctrl(m.rdt), m.dir.remove())
+	if m.due && len(m.rec.Hooks) > 0 {
+		m.runtime.poststop(m.rec)
+	}
+	return err
+}
+
+// reap waits for a child that was killed or is about to end.
+func reap(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+func (m *made) close() {
+	if m.stage != nil {
+		m.stage.Close()
+	}
+	if m.group != nil {
+		m.group.Close()
+		m.group = nil
+	}
+	if m.pidfd >= 0 {
+		unix.Close(m.pidfd)
+		m.pidfd = -1
+	}
+	m.notify.close()
+	m.notify = nil
+	m.dir.close()
+}
