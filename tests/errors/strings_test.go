@@ -189,6 +189,8 @@ func TestNewlineInEveryString(t *testing.T) {
 		err := compile(withText(t, l, "a=\nb"))
 		if err == nil {
 			accepted = append(accepted, l.pointer)
+		} else if hook, _, ok := strings.Cut(l.pointer, "/0/"); ok && strings.HasPrefix(hook, "/hooks/") && names(err, hook+"/0/path") {
+			continue // of a hook that has nothing but this string
 		} else if !names(err, l.pointer) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %q", l.pointer, err)
 		}
