@@ -22,10 +22,10 @@ STATICCHECK_VERSION := v0.8.2
 tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test fuzz bench lint install clean deps deps-build deps-test deps-bench
+.PHONY: help build generate demo test fuzz bench conformance lint install clean deps deps-build deps-test deps-bench deps-conformance
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # The linker writes a file page by page, and so it stays in the page cache until it
 # has to be read again; a copy lies there in large pieces, as an installed program
@@ -52,6 +52,9 @@ fuzz: generate ## run every fuzz target for FUZZTIME (10s)
 bench: deps-bench build ## compare speed and memory with the installed crun and runc
 	@GO='$(GO)' sh tests/bench/run.sh
 
+conformance: deps-conformance build ## run the runtime-spec's validation programs against brig, crun and runc
+	@GO='$(GO)' sh tests/conformance/run.sh
+
 lint: generate ## formatting, vet, staticcheck, the compiler's analyzer for the C
 	@unformatted=$$($(call tool,gofumpt,mvdan.cc/gofumpt@$(GOFUMPT_VERSION)) -l .) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:" $$unformatted >&2; exit 1; fi
@@ -68,7 +71,7 @@ clean: ## remove everything that was built
 		seccomp/*.lzw seccomp/*.elf seccomp/embed_gen_*.go
 
 deps: ## install the Debian packages for build, test and bench that are missing
-	@sh tests/deps.sh build demo test bench
+	@sh tests/deps.sh build demo test bench conformance
 
-deps-build deps-test deps-bench:
+deps-build deps-test deps-bench deps-conformance:
 	@sh tests/deps.sh $(@:deps-%=%)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs and that are missing:
-# deps.sh build|demo|test|bench …
+# deps.sh build|demo|test|bench|conformance …
 set -eu
 
 # has WHAT: is this command or this file there?
@@ -48,6 +48,15 @@ for task; do
 		need hyperfine hyperfine
 		need crun crun
 		need runc runc
+		;;
+	conformance)
+		static_busybox || missing="$missing busybox-static"
+		need gcc gcc
+		need libc6-dev /usr/include/unistd.h
+		need crun crun
+		need runc runc
+		need util-linux unshare
+		need mount mount
 		;;
 	*)
 		echo "deps.sh: no such task: $task" >&2
