@@ -4,7 +4,9 @@
 GO ?= go
 GOARCH ?= $(shell $(GO) env GOARCH)
 GOBIN := $(shell $(GO) env GOPATH)/bin
+HOSTARCH := $(shell $(GO) env GOHOSTARCH)
 PREFIX ?= /usr/local
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 FUZZTIME ?= 10s
 
 VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev)
@@ -22,7 +24,7 @@ STATICCHECK_VERSION := v0.8.2
 tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test fuzz bench conformance lint install clean deps deps-build deps-test deps-bench deps-conformance
+.PHONY: help build generate demo test fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-bench deps-conformance
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,15 +61,28 @@ lint: generate ## formatting, vet, staticcheck, the compiler's analyzer for the 
 	@unformatted=$$($(call tool,gofumpt,mvdan.cc/gofumpt@$(GOFUMPT_VERSION)) -l .) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:" $$unformatted >&2; exit 1; fi
 	$(GO) vet -tags $(TAGS) ./...
+	$(GO) vet -tags $(TAGS),manual .
 	$(call tool,staticcheck,honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)) -tags $(TAGS) ./...
 	$(CC) -std=gnu11 -Os -ffreestanding -Wall -Wextra -Werror -fanalyzer -S -o /dev/null nsenter/stage/stage.c
 	@for script in $$(git ls-files '*.sh' .ci/run); do sh -n "$$script" || exit 1; done
 
-install: build ## install ./brig to DESTDIR and PREFIX (/usr/local)
+man: manual ## write the man pages to share/man
+completions: manual ## write the completions for bash, zsh and fish to share/
+
+# The table of commands is brig's own, so the program that writes it is made of brig:
+# for this machine, whatever GOARCH is.
+manual: export GOARCH := $(HOSTARCH)
+manual:
+	@$(MAKE) --no-print-directory generate GOARCH=$(HOSTARCH)
+	@rm -rf share
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) CGO_ENABLED=0 $(GO) run -trimpath -buildvcs=false -tags $(TAGS),manual -ldflags '$(LDFLAGS)' . share
+
+install: build manual ## install brig, its man pages and completions to DESTDIR and PREFIX (/usr/local)
 	install -D -m 0755 brig $(DESTDIR)$(PREFIX)/bin/brig
+	cd share && find * -type f -exec install -D -m 0644 {} $(abspath $(DESTDIR)$(PREFIX))/share/{} \;
 
 clean: ## remove everything that was built
-	rm -rf brig brig.linked bin tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \
+	rm -rf brig brig.linked bin share tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \
 		seccomp/*.lzw seccomp/*.elf seccomp/embed_gen_*.go
 
 deps: ## install the Debian packages for build, test and bench that are missing

@@ -42,6 +42,9 @@ for task; do
 		need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 		need libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/unistd.h
 		need qemu-user-static qemu-aarch64-static
+		need zsh zsh
+		need fish fish
+		need mandoc mandoc
 		;;
 	bench)
 		static_busybox || missing="$missing busybox-static"
