@@ -49,6 +49,11 @@ func buildQuick(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	download := exec.Command("go", "mod", "download")
+	download.Dir = "suite"
+	if out, err := download.CombinedOutput(); err != nil {
+		t.Skipf("needs the modules of the suite: %v: %s", err, out)
+	}
 	if out, err := exec.Command("sh", append([]string{"build.sh", dir}, quick[:]...)...).CombinedOutput(); err != nil {
 		t.Fatalf("build.sh: %v\n%s", err, out)
 	}
