@@ -120,7 +120,7 @@ func (r *Runtime) config(b *Bundle, dir string, rootless bool) (*specs.Spec, err
 // validate runs the rules of all packages that compile a part of the config, so
 // that its faults are reported together.
 func validate(s *specs.Spec, rootless bool) ([]string, error) {
-	warnings, err := spec.Validate(s, spec.Options{Rootless: rootless})
+	warnings, err := spec.Validate(s, spec.Options{Rootless: rootless, Withheld: withheld(s)})
 	var faults fault.List
 	if err != nil && !errors.As(err, &faults) {
 		return nil, err
@@ -174,7 +174,7 @@ func rootless() bool { return os.Geteuid() != 0 }
 
 // hostFacts are the facts that change what is compiled for this config.
 func hostFacts(s *specs.Spec, rootless bool) plan.Host {
-	h := plan.Host{Rootless: rootless, CloneDetached: kernelAtLeast(6, 15)}
+	h := plan.Host{Rootless: rootless, CloneDetached: kernelAtLeast(6, 15), Withheld: withheld(s)}
 	securityModules(&h, s)
 	h.SetgroupsDenied = h.Rootless && singleMap(s.Linux.UIDMappings, os.Geteuid()) && singleMap(s.Linux.GIDMappings, os.Getegid())
 	if s.Process != nil && len(s.Process.Rlimits) > 0 {

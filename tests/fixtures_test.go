@@ -156,6 +156,8 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 		in.Timings = true
 	case "preserve-fds":
 		in.PreserveFDs = int(n)
+	case "withheld":
+		in.Host.Withheld = n
 	case "hard-nofile":
 		in.Host.HardLimits = map[int]uint64{unix.RLIMIT_NOFILE: n}
 	case "apparmor":

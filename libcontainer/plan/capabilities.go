@@ -17,15 +17,16 @@ type capSets struct {
 
 // capabilitySets computes the five sets. What the config does not list is not
 // granted; without a capabilities object there are none. An ambient capability
-// needs to be permitted and inheritable too, or the kernel refuses it.
-func capabilitySets(c *specs.LinuxCapabilities) capSets {
+// needs to be permitted and inheritable too, or the kernel refuses it. What brig does
+// not hold cannot be granted: the spec wants a warning for it, and a container.
+func capabilitySets(c *specs.LinuxCapabilities, withheld uint64) capSets {
 	if c == nil {
 		return capSets{}
 	}
 	s := capSets{
-		bounding:    capMask(c.Bounding),
-		permitted:   capMask(c.Permitted),
-		inheritable: capMask(c.Inheritable),
+		bounding:    capMask(c.Bounding) &^ withheld,
+		permitted:   capMask(c.Permitted) &^ withheld,
+		inheritable: capMask(c.Inheritable) &^ withheld,
 	}
 	s.effective = capMask(c.Effective) & s.permitted
 	s.ambient = capMask(c.Ambient) & s.permitted & s.inheritable
@@ -52,7 +53,7 @@ const lastCap = unix.CAP_LAST_CAP
 // the set back. It needs CAP_SETPCAP, so it stands before the change of user.
 func (c *compiler) bounding() {
 	c.step("/process/capabilities/bounding", "drop capabilities from the bounding set")
-	keep := capabilitySets(c.spec.Process.Capabilities).bounding
+	keep := capabilitySets(c.spec.Process.Capabilities, c.in.Host.Withheld).bounding
 	end := c.b.Label()
 	for n := uint64(0); n < 64; n++ {
 		if keep&(1<<n) != 0 {
@@ -77,7 +78,7 @@ const capHeaderV3 = 0x20080522
 // no_new_privs CAP_SYS_ADMIN has to stay until execve, which computes the sets
 // anew from the bounding, inheritable and ambient ones, final by then.
 func (c *compiler) capabilities() {
-	sets := capabilitySets(c.spec.Process.Capabilities)
+	sets := capabilitySets(c.spec.Process.Capabilities, c.in.Host.Withheld)
 	held := sets
 	if c.in.Filter != nil && !c.spec.Process.NoNewPrivileges {
 		held.effective |= 1 << unix.CAP_SYS_ADMIN

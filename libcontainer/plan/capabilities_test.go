@@ -30,8 +30,12 @@ func TestCapabilitySets(t *testing.T) {
 		{"unknown, in lower case, twice", &specs.LinuxCapabilities{Bounding: list("CAP_X", "cap_kill", "KILL", "", "CAP_BPF", "CAP_BPF")}, capSets{bounding: bpf}},
 		{"bounding does not limit the others here", &specs.LinuxCapabilities{Permitted: list("CAP_KILL")}, capSets{permitted: kill}},
 	} {
-		if got := capabilitySets(c.caps); got != c.want {
+		if got := capabilitySets(c.caps, 0); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
+		}
+		without := capSets{c.want.bounding &^ kill, c.want.effective &^ kill, c.want.permitted &^ kill, c.want.inheritable &^ kill, c.want.ambient &^ kill}
+		if got := capabilitySets(c.caps, kill); got != without {
+			t.Errorf("%s, without CAP_KILL: got %+v, want %+v", c.name, got, without)
 		}
 	}
 }

@@ -68,6 +68,8 @@ type Host struct {
 	// AppArmor and SELinux say that the security module is at work. They are looked
 	// for only where the config has a label for it.
 	AppArmor, SELinux bool
+	// Withheld are the capabilities that brig does not hold itself, as a bit mask.
+	Withheld uint64
 	// HardLimits are brig's own hard resource limits, by RLIMIT_ number, for those
 	// that the config sets.
 	HardLimits map[int]uint64

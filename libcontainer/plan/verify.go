@@ -34,7 +34,7 @@ type Requirements struct {
 func requirementsOf(in *Input) Requirements {
 	return Requirements{
 		Control:         in.controlFD(),
-		Bounding:        capabilitySets(in.Spec.Process.Capabilities).bounding,
+		Bounding:        capabilitySets(in.Spec.Process.Capabilities, in.Host.Withheld).bounding,
 		NoNewPrivileges: in.Spec.Process.NoNewPrivileges,
 		Seccomp:         in.Filter != nil,
 		Listener:        in.Filter != nil && in.Filter.Listener,

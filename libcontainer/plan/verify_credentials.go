@@ -19,7 +19,7 @@ type identity struct {
 
 func identityOf(in *Input) identity {
 	p := in.Spec.Process
-	id := identity{uid: p.User.UID, gid: p.User.GID, groups: p.User.AdditionalGids, sets: capabilitySets(p.Capabilities)}
+	id := identity{uid: p.User.UID, gid: p.User.GID, groups: p.User.AdditionalGids, sets: capabilitySets(p.Capabilities, in.Host.Withheld)}
 	if in.Filter != nil && !p.NoNewPrivileges {
 		id.sets.effective |= 1 << unix.CAP_SYS_ADMIN
 		id.sets.permitted |= 1 << unix.CAP_SYS_ADMIN

@@ -33,8 +33,8 @@ func CapabilityName(number uint) string {
 	return ""
 }
 
-// capabilities only warns: the specification wants names that the runtime does
-// not know tolerated. Leaving one out never grants anything.
+// capabilities only warns: the specification wants names that the runtime does not
+// know tolerated, and those that it cannot grant. Leaving one out grants nothing.
 func (c *check) capabilities() {
 	if c.Process == nil || c.Process.Capabilities == nil {
 		return
@@ -54,10 +54,15 @@ func (c *check) capabilities() {
 // knownCaps warns of unknown names and returns the known ones.
 func (c *check) knownCaps(pointer string, names []string) (set uint64) {
 	for i, name := range names {
-		if n, ok := CapabilityNumber(name); ok {
-			set |= 1 << n
-		} else {
+		n, ok := CapabilityNumber(name)
+		switch {
+		case !ok:
 			c.warn(fault.Pointer(pointer, i), "unknown capability %q, ignored", name)
+		case c.options.Withheld&(1<<n) != 0:
+			c.warn(fault.Pointer(pointer, i), "brig does not hold %s itself, so it is not granted", name)
+			fallthrough
+		default:
+			set |= 1 << n
 		}
 	}
 	return set

@@ -12,6 +12,8 @@ import (
 type Options struct {
 	// Rootless says that brig runs as an ordinary user.
 	Rootless bool
+	// Withheld are the capabilities that nobody here can grant, as a bit mask.
+	Withheld uint64
 	// OwnNamespace says whether the namespace file at path is the namespace of that
 	// type that brig itself is in. Nil asks the kernel.
 	OwnNamespace func(t specs.LinuxNamespaceType, path string) bool

@@ -243,6 +243,23 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// The specification wants a warning for what cannot be granted, and a container.
+func TestWithheldCapabilities(t *testing.T) {
+	s, _, err := Parse(configWith(t, `/process/capabilities = {"bounding": ["CAP_KILL", "CAP_CHOWN"], "inheritable": ["CAP_KILL"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := CapabilityNumber("CAP_KILL")
+	warnings, err := Validate(s, Options{Withheld: 1 << n})
+	want := []string{
+		"/process/capabilities/bounding/0: brig does not hold CAP_KILL itself, so it is not granted",
+		"/process/capabilities/inheritable/0: brig does not hold CAP_KILL itself, so it is not granted",
+	}
+	if err != nil || !slices.Equal(warnings, want) {
+		t.Errorf("got %q, %v", warnings, err)
+	}
+}
+
 // The kernel is asked which namespace a path is: a link to brig's own is brig's own.
 func TestOwnNamespace(t *testing.T) {
 	dir := t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -177,4 +178,42 @@ func TestCapabilitiesRefused(t *testing.T) {
 		name: "inheritable beyond the bounding set", want: []string{"/process/capabilities", "EPERM"},
 		patch: `{"process":{"capabilities":{"bounding":[],"effective":["CAP_KILL"],"permitted":["CAP_KILL"],"inheritable":["CAP_KILL"]}}}`,
 	}})
+}
+
+// A brig that lacks a capability cannot grant it: the spec wants a warning, and the
+// container without it. In a user namespace the container has all it asks for.
+func TestCapabilitiesWithheld(t *testing.T) {
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		t.Skip("needs setpriv: " + err.Error())
+	}
+	const caps = `{"process":{"capabilities":{"bounding":["CAP_KILL","CAP_AUDIT_WRITE"],"effective":["CAP_KILL","CAP_AUDIT_WRITE"],"permitted":["CAP_KILL","CAP_AUDIT_WRITE"]}}}`
+	const audit = 1 << unix.CAP_AUDIT_WRITE
+	for _, c := range []struct {
+		name    string
+		patches []string
+		want    sets
+		warned  bool
+	}{
+		{"no user namespace", []string{caps}, sets{0, kill, kill, kill, 0}, true},
+		{"user namespace", []string{caps, withUserNamespace}, sets{0, kill | audit, kill | audit, kill | audit, 0}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, c.patches...)
+			b.args("/bin/grep", "^Cap", "/proc/self/status")
+			b.save()
+			cmd := b.command("run", "--bundle", b.bundle, b.id)
+			cmd.Args = append([]string{"setpriv", "--bounding-set", "-audit_write", cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = setpriv
+			r := finish(t, cmd)
+			if r.code != 0 || strings.TrimSpace(r.out) != c.want.String() {
+				t.Errorf("exit %d, stderr %q:\n%s\nwant\n%s", r.code, r.err, r.out, c.want)
+			}
+			warning := "/process/capabilities/bounding/1: brig does not hold CAP_AUDIT_WRITE itself, so it is not granted"
+			if strings.Contains(r.err, warning) != c.warned {
+				t.Errorf("stderr %q", r.err)
+			}
+		})
+	}
 }
