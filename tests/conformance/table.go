@@ -23,6 +23,12 @@ errors counts nothing when it passes.
 
 `
 
+// reason is why brig fails a program.
+type reason struct {
+	text string
+	host bool // it is the host that lacks something: on another brig may pass
+}
+
 // report is everything that the page says.
 type report struct {
 	kernel   string
@@ -31,7 +37,7 @@ type report struct {
 	runtimes []string
 	programs []string
 	results  map[string][]result // of a program, by runtime
-	reasons  map[string]string
+	reasons  map[string]reason
 }
 
 func (r *report) String() string {
@@ -75,7 +81,7 @@ func (r *report) writeReasons(b *strings.Builder, title string, byOther bool) {
 		if r.results[p][0].ok() || byOther != slices.ContainsFunc(r.results[p], func(res result) bool { return res.ok() }) {
 			continue
 		}
-		fmt.Fprintf(b, "- %s: %s\n", p, r.reasons[p])
+		fmt.Fprintf(b, "- %s: %s\n", p, r.reasons[p].text)
 		none = false
 	}
 	if none {
@@ -88,10 +94,10 @@ func (r *report) writeReasons(b *strings.Builder, title string, byOther bool) {
 func (r *report) unexplained() []string {
 	var list []string
 	for _, p := range r.programs {
-		switch ok, reason := r.results[p][0].ok(), r.reasons[p]; {
-		case !ok && reason == "":
+		switch ok, why := r.results[p][0].ok(), r.reasons[p]; {
+		case !ok && why.text == "":
 			list = append(list, p+": brig fails, and reasons.txt does not say why: "+strings.Join(r.results[p][0].notes, "; "))
-		case ok && reason != "":
+		case ok && why.text != "" && !why.host:
 			list = append(list, p+": brig passes, but reasons.txt says why it does not")
 		}
 	}
@@ -104,21 +110,23 @@ func (r *report) unexplained() []string {
 	return list
 }
 
-// readReasons reads lines of "program: reason".
-func readReasons(text string) (map[string]string, error) {
-	reasons := map[string]string{}
+// readReasons reads lines of "program: reason", or "program?: reason" if it is the
+// host that lacks something.
+func readReasons(text string) (map[string]reason, error) {
+	reasons := map[string]reason{}
 	for i, line := range strings.Split(text, "\n") {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		program, reason, ok := strings.Cut(line, ": ")
-		if !ok || reason == "" {
+		program, why, ok := strings.Cut(line, ": ")
+		program, host := strings.CutSuffix(program, "?")
+		if !ok || why == "" {
 			return nil, fmt.Errorf("reasons.txt:%d: want \"program: reason\"", i+1)
 		}
-		if reasons[program] != "" {
+		if reasons[program].text != "" {
 			return nil, fmt.Errorf("reasons.txt:%d: %s is there twice", i+1, program)
 		}
-		reasons[program] = reason
+		reasons[program] = reason{why, host}
 	}
 	return reasons, nil
 }
