@@ -24,8 +24,12 @@ fi
 
 work=$(mktemp -d)
 mount -t tmpfs -o mode=755 brig-conformance "$work"
-trap 'umount -l "$work"; rmdir "$work"' EXIT
+trap 'umount /dev/null; umount -l "$work"; rmdir "$work"' EXIT
 trap 'exit 1' HUP INT TERM
+# The programs give the runtimes /dev/null as stdin, and some give that to the user
+# of the container: not the host's.
+mknod -m 666 "$work/null" c 1 3
+mount --bind "$work/null" /dev/null
 
 # command NAME PROGRAM: a runtime that keeps its state here.
 command_for() {
