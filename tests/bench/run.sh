@@ -21,6 +21,13 @@ if [ -z "${BENCH_VIEW:-}" ]; then
 	BENCH_VIEW=1 exec unshare -m --propagation private \
 		sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"' -- sh "$0"
 fi
+# crun and runc give the /dev/null that they have as stdin to the payload's user: not
+# the host's.
+null=$(mktemp)
+rm "$null"
+mknod -m 666 "$null" c 1 3
+mount --bind "$null" /dev/null
+rm "$null"
 
 work=$(mktemp -d)
 mount -t tmpfs -o mode=755 brig-bench "$work"
