@@ -97,6 +97,7 @@ func commands(status *int) []*cli.Command {
 		specCommand(),
 		startCommand(),
 		stateCommand(),
+		updateCommand(),
 	}
 }
 

@@ -48,6 +48,33 @@ func LoadProcess(name string) (*specs.Process, []string, error) {
 	return p, d.warnings, err
 }
 
+// LoadResources reads and decodes a file with resources, as update takes it. Its
+// pointers start at the resources.
+func LoadResources(name string) (*specs.LinuxResources, []string, error) {
+	text, err := readConfig(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return parseResources(text)
+}
+
+// ParseResources is LoadResources for what was read already.
+func ParseResources(data []byte) (*specs.LinuxResources, []string, error) {
+	if len(data) > MaxConfig {
+		return nil, nil, fault.Configf("", "the resources have more than %d bytes", MaxConfig)
+	}
+	return parseResources(string(data))
+}
+
+func parseResources(text string) (*specs.LinuxResources, []string, error) {
+	r := new(specs.LinuxResources)
+	d := decoder{data: text, path: make([]segment, 0, 8)}
+	if err := d.document(reflect.ValueOf(r).Elem()); err != nil {
+		return nil, nil, err
+	}
+	return r, d.warnings, nil
+}
+
 // readConfig reads a regular file. Opening does not wait: a FIFO in the place of
 // the file is an error, not a hang. There is no os.File, which would bring in the
 // runtime's poller for the sake of one read.

@@ -1,0 +1,112 @@
+package cgroups
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"brig/libcontainer/fault"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Update changes the limits of a group in use. When one cannot be changed, those
+// before it get back what they were: a container has its old limits or its new ones.
+func (r *Root) Update(g *Group, writes []Write) error {
+	writes, err := r.enable(g, writes)
+	if err != nil {
+		return err
+	}
+	var undo []Write
+	err = inOrder(writes, func(w *Write) error {
+		before := g.before(w)
+		if err := g.apply(w); err != nil {
+			return err
+		}
+		undo = append(undo, before...)
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	for i := len(undo) - 1; i >= 0; i-- {
+		if back := g.apply(&undo[i]); back != nil {
+			return errors.Join(err, back)
+		}
+	}
+	return err
+}
+
+// before is what a file says before it is written: a write for each line, since files
+// that have a line for each device take one at a time.
+func (g *Group) before(w *Write) []Write {
+	text, err := readAt(g.fd, w.File)
+	if err != nil {
+		return nil
+	}
+	var list []Write
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		list = append(list, Write{File: w.File, Value: line, Pointer: w.Pointer, Optional: w.Optional})
+	}
+	return list
+}
+
+// Complete fills in what only means something together with what the group has: a
+// period goes with the quota that there is, a limit of memory and swap with that of
+// memory.
+func (g *Group) Complete(r *specs.LinuxResources) {
+	if c := r.CPU; c != nil && (c.Quota == nil) != (c.Period == nil) {
+		if text, err := readAt(g.fd, "cpu.max"); err == nil {
+			completeBandwidth(c, text)
+		}
+	}
+	if m := r.Memory; m != nil && m.Swap != nil && *m.Swap > 0 && m.Limit == nil {
+		if text, err := readAt(g.fd, "memory.max"); err == nil {
+			if n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64); err == nil {
+				m.Limit = &n
+			}
+		}
+	}
+}
+
+func completeBandwidth(c *specs.LinuxCPU, text string) {
+	quota, period, _ := strings.Cut(strings.TrimSpace(text), " ")
+	if c.Period == nil {
+		if n, err := strconv.ParseUint(period, 10, 64); err == nil {
+			c.Period = &n
+		}
+		return
+	}
+	if n, err := strconv.ParseInt(quota, 10, 64); err == nil {
+		c.Quota = &n
+	}
+}
+
+// CheckBeforeUpdate refuses a limit of memory below what is in use, if the config
+// wants that checked: the kernel would kill instead.
+func (g *Group) CheckBeforeUpdate(m *specs.LinuxMemory, base string) error {
+	if m == nil || m.CheckBeforeUpdate == nil || !*m.CheckBeforeUpdate || m.Limit == nil || *m.Limit <= 0 {
+		return nil
+	}
+	used := g.amount("memory.current")
+	if used > *m.Limit {
+		return fault.Configf(base+"/memory/limit", "rejecting memory limit %d: %d bytes are in use", *m.Limit, used)
+	}
+	if m.Swap != nil && *m.Swap > 0 && used+g.amount("memory.swap.current") > *m.Swap {
+		return fault.Configf(base+"/memory/swap", "rejecting memory+swap limit %d: %d bytes are in use", *m.Swap, used+g.amount("memory.swap.current"))
+	}
+	return nil
+}
+
+// amount is the number in a file, 0 where there is none.
+func (g *Group) amount(file string) int64 {
+	text, err := readAt(g.fd, file)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,71 @@
+package cgroups
+
+import (
+	"testing"
+
+	"brig/libcontainer/fault"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func TestUpdateGoesBack(t *testing.T) {
+	r, base := hierarchy(t)
+	g := create(t, r, base, Write{File: "cgroup.max.depth", Value: "7"})
+	writes := []Write{{File: "cgroup.max.depth", Value: "3"}, {File: "cgroup.max.descendants", Value: "5"}, {File: "cgroup.max.descendants", Value: "x", Pointer: "/x"}}
+	err := r.Update(g, writes)
+	wantFault(t, err, fault.Host, "/x", `write "x" to cgroup.max.descendants`, 22)
+	if content(t, r, base, "cgroup.max.depth") != "7" || content(t, r, base, "cgroup.max.descendants") != "max" {
+		t.Error("the limits are not as they were")
+	}
+	if err := r.Update(g, writes[:2]); err != nil || content(t, r, base, "cgroup.max.depth") != "3" {
+		t.Errorf("the limits are not as written: %v", err)
+	}
+}
+
+func TestComplete(t *testing.T) {
+	g := fake(t, map[string]string{"cpu.max": "20000 50000\n", "memory.max": "4096\n"})
+	period, quota, swap := uint64(100000), int64(10000), int64(8192)
+	r := &specs.LinuxResources{CPU: &specs.LinuxCPU{Period: &period}, Memory: &specs.LinuxMemory{Swap: &swap}}
+	if g.Complete(r); r.CPU.Quota == nil || *r.CPU.Quota != 20000 || r.Memory.Limit == nil || *r.Memory.Limit != 4096 {
+		t.Errorf("got %+v %+v", r.CPU, r.Memory)
+	}
+	r = &specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: &quota}}
+	if g.Complete(r); r.CPU.Period == nil || *r.CPU.Period != 50000 {
+		t.Errorf("got %+v", r.CPU)
+	}
+	none := fake(t, map[string]string{"cpu.max": "max 100000\n"})
+	r = &specs.LinuxResources{CPU: &specs.LinuxCPU{Period: &period}}
+	if none.Complete(r); r.CPU.Quota != nil {
+		t.Errorf("got %+v", r.CPU)
+	}
+	r = &specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: &quota}, Memory: &specs.LinuxMemory{Swap: &swap}}
+	if fake(t, nil).Complete(r); r.CPU.Period != nil || r.Memory.Limit != nil {
+		t.Errorf("got %+v %+v", r.CPU, r.Memory)
+	}
+}
+
+func TestCheckBeforeUpdate(t *testing.T) {
+	g := fake(t, map[string]string{"memory.current": "5000\n", "memory.swap.current": "3000\n"})
+	check, limit := true, func(n int64) *int64 { return &n }
+	for _, c := range []struct {
+		m       *specs.LinuxMemory
+		pointer string
+	}{
+		{nil, ""},
+		{&specs.LinuxMemory{Limit: limit(1)}, ""},
+		{&specs.LinuxMemory{CheckBeforeUpdate: &check, Limit: limit(5000)}, ""},
+		{&specs.LinuxMemory{CheckBeforeUpdate: &check, Limit: limit(-1)}, ""},
+		{&specs.LinuxMemory{CheckBeforeUpdate: &check, Limit: limit(4999)}, "/r/memory/limit"},
+		{&specs.LinuxMemory{CheckBeforeUpdate: &check, Limit: limit(6000), Swap: limit(8000)}, ""},
+		{&specs.LinuxMemory{CheckBeforeUpdate: &check, Limit: limit(6000), Swap: limit(7999)}, "/r/memory/swap"},
+	} {
+		err := g.CheckBeforeUpdate(c.m, "/r")
+		if c.pointer == "" && err == nil {
+			continue
+		}
+		wantFault(t, err, fault.Config, c.pointer, "rejecting memory", 0)
+	}
+	if err := fake(t, nil).CheckBeforeUpdate(&specs.LinuxMemory{CheckBeforeUpdate: &check, Limit: limit(1)}, ""); err != nil {
+		t.Error(err)
+	}
+}
