@@ -85,6 +85,7 @@ func commands(status *int) []*cli.Command {
 	return []*cli.Command{
 		createCommand(),
 		deleteCommand(),
+		eventsCommand(),
 		execCommand(status),
 		featuresCommand(),
 		killCommand(),
