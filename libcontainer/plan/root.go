@@ -59,6 +59,10 @@ func (c *compiler) openRoot() {
 		c.step(m.pointer+"/options", "set the attributes of the root file system")
 		c.setattr(nsenter.Val(c.root), false, m.SetAttr, m.ClearAttr, 0)
 	}
+	if m := c.rootMount(); m != nil && (m.SetAll|m.ClearAll) != 0 {
+		c.step(m.pointer+"/options", "set the attributes of all mounts of the root file system")
+		c.setattr(nsenter.Val(c.root), true, m.SetAll, m.ClearAll, 0)
+	}
 }
 
 // rootMount is the entry of /mounts for the root file system itself, or nil.

@@ -41,6 +41,10 @@ func (c *compiler) openSources() {
 			c.step(m.pointer+"/options", "set the attributes of the bind mount")
 			c.setattr(nsenter.Val(slot), false, m.SetAttr, m.ClearAttr, 0)
 		}
+		if m.SetAll|m.ClearAll != 0 {
+			c.step(m.pointer+"/options", "set the attributes of all mounts below")
+			c.setattr(nsenter.Val(slot), true, m.SetAll, m.ClearAll, 0)
+		}
 		c.bindPropagation(m)
 	}
 	c.openNodes()

@@ -95,7 +95,7 @@ func (c *check) rootMount(at string, i int, o *MountOptions) {
 	if len(o.Propagation) > 0 {
 		c.fail(at+"/options", "the propagation of the root file system is set by /linux/rootfsPropagation")
 	}
-	if o.SetAttr&unix.MOUNT_ATTR_RDONLY != 0 {
+	if (o.SetAttr|o.SetAll)&unix.MOUNT_ATTR_RDONLY != 0 {
 		c.fail(at+"/options", "the root file system is made read-only by /root/readonly")
 	}
 	if len(m.UIDMappings) > 0 && !slices.Equal(m.UIDMappings, c.linux.UIDMappings) {

@@ -20,6 +20,9 @@ type MountOptions struct {
 	// would be so for all its mounts, those of others included. Where there is a
 	// mode of access times, ClearAttr has MOUNT_ATTR__ATIME, which the kernel wants.
 	SetAttr, ClearAttr uint64
+	// SetAll and ClearAll are the same for a whole tree, of a bind mount: they count
+	// for its top mount too, and come after SetAttr and ClearAttr.
+	SetAll, ClearAll uint64
 	// Propagation holds MS_PRIVATE, MS_SHARED, MS_SLAVE or MS_UNBINDABLE, each with
 	// MS_REC or without, in the order of the list.
 	Propagation []uint64
@@ -54,8 +57,7 @@ func ParseMountOptions(m *specs.Mount) (MountOptions, error) {
 // optionReader collects what the words mean.
 type optionReader struct {
 	MountOptions
-	atime    uint64 // the mode of access times, meaningful if hasAtime
-	hasAtime bool
+	top, all attributes
 
 	index int // of the option being read
 	fails func(i int, format string, args ...any)
@@ -76,11 +78,47 @@ func readOptions(m *specs.Mount, fail, warn func(i int, format string, args ...a
 		r.index = i
 		r.read(option)
 	}
-	if r.hasAtime {
-		r.SetAttr |= r.atime
-		r.ClearAttr |= unix.MOUNT_ATTR__ATIME
+	r.SetAttr, r.ClearAttr = r.top.flags()
+	r.SetAll, r.ClearAll = r.all.flags()
+	if !r.Bind {
+		// Nothing is mounted below a new mount.
+		r.SetAttr, r.ClearAttr = r.SetAttr&^r.ClearAll|r.SetAll, r.ClearAttr&^r.SetAll|r.ClearAll
+		r.SetAll, r.ClearAll = 0, 0
 	}
 	return r.MountOptions
+}
+
+// attributes collects the words about one set of attributes.
+type attributes struct {
+	set, clr uint64
+	atime    uint64 // the mode of access times, meaningful if hasAtime
+	hasAtime bool
+}
+
+// read takes a word; false says that it is about something else.
+func (a *attributes) read(w *word) bool {
+	switch w.kind &^ recursive {
+	case wordSet:
+		a.set, a.clr = a.set|w.bits, a.clr&^w.bits
+	case wordClear:
+		a.set, a.clr = a.set&^w.bits, a.clr|w.bits
+	case wordAtime:
+		a.atime, a.hasAtime = w.bits, true
+	case wordNoAtime:
+		if !a.hasAtime || a.atime == w.bits {
+			a.atime, a.hasAtime = unix.MOUNT_ATTR_RELATIME, true
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func (a *attributes) flags() (set, clr uint64) {
+	if a.hasAtime {
+		return a.set | a.atime, a.clr | unix.MOUNT_ATTR__ATIME
+	}
+	return a.set, a.clr
 }
 
 func (r *optionReader) read(option string) {
@@ -89,17 +127,14 @@ func (r *optionReader) read(option string) {
 		r.data(option)
 		return
 	}
+	attrs := &r.top
+	if w.kind&recursive != 0 {
+		attrs = &r.all
+	}
+	if attrs.read(w) {
+		return
+	}
 	switch w.kind {
-	case wordSet:
-		r.SetAttr, r.ClearAttr = r.SetAttr|w.bits, r.ClearAttr&^w.bits
-	case wordClear:
-		r.SetAttr, r.ClearAttr = r.SetAttr&^w.bits, r.ClearAttr|w.bits
-	case wordAtime:
-		r.atime, r.hasAtime = w.bits, true
-	case wordNoAtime:
-		if !r.hasAtime || r.atime == w.bits {
-			r.atime, r.hasAtime = unix.MOUNT_ATTR_RELATIME, true
-		}
 	case wordPropagation:
 		r.Propagation = append(r.Propagation, w.bits)
 	case wordSuper:

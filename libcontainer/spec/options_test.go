@@ -52,6 +52,8 @@ func describe(o MountOptions) string {
 	say(o.Recursive, "RECURSIVE")
 	say(o.SetAttr != 0, fmt.Sprintf("SET%s", attrs(o.SetAttr)))
 	say(o.ClearAttr != 0, fmt.Sprintf("CLEAR%s", attrs(o.ClearAttr)))
+	say(o.SetAll != 0, fmt.Sprintf("SETALL%s", attrs(o.SetAll)))
+	say(o.ClearAll != 0, fmt.Sprintf("CLEARALL%s", attrs(o.ClearAll)))
 	for _, p := range o.Propagation {
 		name := "?"
 		switch p &^ unix.MS_REC {
@@ -133,10 +135,10 @@ func TestWordTable(t *testing.T) {
 func TestMountOptionWords(t *testing.T) {
 	demanded := strings.Fields(`async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime
 		nodev nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private rbind
-		relatime ro rprivate rshared rslave runbindable rw shared silent slave strictatime suid symfollow sync unbindable`)
-	later := strings.Fields(`remount ratime rdev rdiratime rexec rnoatime rnodiratime rnoexec rnorelatime rnostrictatime
-		rnosuid rnodev rnosymfollow rrelatime rro rrw rstrictatime rsuid rsymfollow tmpcopyup copy-symlink src-nofollow
-		dest-nofollow rsync rasync rdirsync rmand rnomand`)
+		relatime ro rprivate rshared rslave runbindable rw shared silent slave strictatime suid symfollow sync unbindable
+		ratime rdev rdiratime rexec rnoatime rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnodev rnosymfollow
+		rrelatime rro rrw rstrictatime rsuid rsymfollow`)
+	later := strings.Fields(`remount tmpcopyup copy-symlink src-nofollow dest-nofollow rsync rasync rdirsync rmand rnomand`)
 	list := MountOptionWords()
 	if !slices.IsSorted(list) {
 		t.Error("the words are not sorted")

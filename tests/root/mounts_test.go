@@ -2,6 +2,7 @@ package root_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -364,4 +365,36 @@ func TestRootPropagation(t *testing.T) {
 		rows = append(rows, seen{name: "is " + c[0], patch: `{"linux":{"rootfsPropagation":"` + c[0] + `"}}`, script: options + "options /", want: want})
 	}
 	observe(t, rows)
+}
+
+// What is mounted below a bind mount gets the recursive attributes too.
+func TestRecursiveAttributes(t *testing.T) {
+	b := newBox(t)
+	source := b.source()
+	mkdir(t, source+"/below", 0o755)
+	b.hostMount("below", source+"/below", "tmpfs", 0)
+	for options, want := range map[string]string{
+		"rbind":                    "rw rw",
+		"rbind,ro":                 "ro rw",
+		"rbind,rro":                "ro ro",
+		"rbind,ro,rrw":             "rw rw",
+		"rbind,rro,rnosuid,rnodev": "ro,nosuid,nodev ro,nosuid,nodev",
+		"rbind,rnoexec,rnoatime":   "rw,noexec,noatime rw,noexec,noatime",
+		"rbind,nosuid,rsuid":       "rw rw",
+		"rbind,rnosymfollow":       "rw,nosymfollow rw,nosymfollow",
+	} {
+		b.config["mounts"] = append(baseMounts(t), map[string]any{"destination": "/data", "source": source, "options": strings.Split(options, ",")})
+		got := b.run(`grep " /data" /proc/self/mountinfo | cut -d" " -f6 | sed "s/,relatime//" | tr "\\n" " " | sed "s/ $//"`)
+		if equal(t, got, want); t.Failed() {
+			t.Fatalf("with %s", options)
+		}
+	}
+	b.config["mounts"] = append(baseMounts(t), map[string]any{"destination": "/data", "source": source, "options": []string{"rbind", "rro"}})
+	equal(t, b.run("touch /data/below/x 2>&1; true"), "touch: /data/below/x: Read-only file system")
+}
+
+// baseMounts are those of the tests' config.
+func baseMounts(t *testing.T) []any {
+	t.Helper()
+	return decode(t, reads(t, "testdata/config.json")).(map[string]any)["mounts"].([]any)
 }
