@@ -157,6 +157,7 @@ func everyScheduling(b *Builder) {
 	b.Step("/process/scheduler", "how it runs")
 	b.Call(Personality, Imm(0))
 	b.Call(Personality, Imm(8))
+	b.Call(SchedSetaffinity, Imm(0), Imm(8), b.Words(5))
 	nice := uint64(0xffffffec)
 	for policy := range uint64(7) {
 		b.Call(SchedSetattr, Imm(0), b.Words(56|policy<<32, 1<<policy, nice|3<<32, 1000, 2000, 3000, 0), Imm(0))

@@ -24,6 +24,7 @@ import (
 //	I ioctl request      Q message flags   x hex number         N prctl argument
 //	D O_ flags of an fd, not of a file          Y sched_attr    y execution domain
 //	e memory policy      G mask of nodes        w IOPRIO_WHO_   i I/O priority
+//	Z set of CPUs
 func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 	a := in.Args[i]
 	if a.Kind == SlotValue || a.Kind == Scratch {
@@ -57,6 +58,8 @@ func (p *Program) formatArg(in *Instruction, i int, letter byte) string {
 		return p.formatSchedAttr(a)
 	case 'G':
 		return p.formatNodes(a, in.Args[i+1])
+	case 'Z':
+		return p.formatCPUs(a, in.Args[i-1])
 	case 'z':
 		return p.formatBytes(a, in.Args[i+1])
 	case 'S':

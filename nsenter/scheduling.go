@@ -42,6 +42,17 @@ func (p *Program) formatSchedAttr(a Arg) string {
 	return b.String()
 }
 
+// formatCPUs prints a cpu_set_t of a size in bytes.
+func (p *Program) formatCPUs(a, size Arg) string {
+	var cpus []string
+	for n := range int(size.Value) * 8 {
+		if p.Pointed(a, n/64)>>(n%64)&1 != 0 {
+			cpus = append(cpus, strconv.Itoa(n))
+		}
+	}
+	return "[" + strings.Join(cpus, " ") + "]"
+}
+
 var ioprioClasses = [...]string{"IOPRIO_CLASS_NONE", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"}
 
 func formatIOPriority(v uint64) (string, bool) {

@@ -12,6 +12,7 @@ var joinHostPart = [...]emitter{
 	{"stage", (*compiler).stage},
 	{"labelproc", (*compiler).openLabels},
 	{"rlimits-raise", (*compiler).raiseRlimits},
+	{"affinity-initial", (*compiler).initialAffinity},
 	{"join", (*compiler).enter},
 	{"fork", (*compiler).fork},
 }
@@ -20,6 +21,7 @@ var joinHostPart = [...]emitter{
 var joinPart = [...]emitter{
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
+	{"affinity-final", (*compiler).finalAffinity},
 	{"label", (*compiler).labels},
 	{"inside", (*compiler).inside},
 	{"console", (*compiler).console},

@@ -47,7 +47,7 @@ func TestCreateKeepsTheOrder(t *testing.T) {
 // What joins a container has emitters of its own only before the tail, and each name
 // means one thing.
 func TestJoinSections(t *testing.T) {
-	own := []string{"inside"}
+	own := []string{"affinity-initial", "affinity-final", "inside"}
 	for i, name := range joinSections() {
 		if slices.Contains(joinSections()[:i], name) {
 			t.Errorf("%q is there twice", name)
