@@ -23,11 +23,10 @@ if [ -z "${BENCH_VIEW:-}" ]; then
 fi
 # crun and runc give the /dev/null that they have as stdin to the payload's user: not
 # the host's.
-null=$(mktemp)
-rm "$null"
-mknod -m 666 "$null" c 1 3
-mount --bind "$null" /dev/null
-rm "$null"
+mkdir -p "$out"
+rm -f "$out/null"
+mknod -m 666 "$out/null" c 1 3
+mount --bind "$out/null" /dev/null
 
 work=$(mktemp -d)
 mount -t tmpfs -o mode=755 brig-bench "$work"
@@ -36,6 +35,8 @@ tidy() {
 	$crun --root "$work/crun" delete --force "crun-$$" >/dev/null 2>&1 || :
 	$runc --root "$work/runc" delete --force "runc-$$" >/dev/null 2>&1 || :
 	umount -l "$work"
+	umount -l /dev/null
+	rm -f "$out/null"
 	rmdir "$work"
 }
 trap tidy EXIT
