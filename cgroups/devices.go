@@ -199,16 +199,20 @@ const (
 // time in proportion to the number of exceptions, and not to its square, which at
 // a thousand is more than it is willing to do.
 func (p *policy) assemble() []byte {
-	var out insns
+	out := make(insns, 0, (len(p.exceptions)*(testInsns+verdictInsns)+verdictInsns)*insnBytes)
 	for _, e := range p.exceptions {
-		out = append(out, p.test(e)...)
+		p.test(&out, e)
 		out.verdict(!p.allow)
 	}
 	out.verdict(p.allow)
 	return out
 }
 
-const verdictInsns = 2
+// The most instructions of a test, and those of a verdict.
+const (
+	testInsns    = 10
+	verdictInsns = 2
+)
 
 func (p *insns) verdict(allow bool) {
 	value := int32(0)
@@ -221,11 +225,12 @@ func (p *insns) verdict(allow bool) {
 
 // test jumps over the verdict that follows unless the exception matches: when it
 // allows, with all of the access asked for; when it denies, with any of it.
-func (p *policy) test(e exception) []byte {
-	var out insns
-	var jumps []int
+func (p *policy) test(out *insns, e exception) {
+	var jumps [4]int
+	n := 0
 	skip := func(code uint8, reg uint8, imm int32) {
-		jumps = append(jumps, len(out))
+		jumps[n] = len(*out)
+		n++
 		out.emit(code, reg, 0, 0, imm)
 	}
 	out.emit(opLoad32, regWord, regCtx, ctxWord, 0)
@@ -242,18 +247,17 @@ func (p *policy) test(e exception) []byte {
 		out.emit(opAnd, regWord, 0, 0, int32(accAll&^e.access)<<accShift)
 		skip(opJne, regWord, 0)
 	}
-	for _, n := range [...]struct {
+	for _, half := range [...]struct {
 		number int64
 		offset int16
 	}{{e.major, ctxMajor}, {e.minor, ctxMinor}} {
-		if n.number != anyNumber {
-			out.emit(opLoad32, regWord, regCtx, n.offset, 0)
-			skip(opJne, regWord, int32(n.number))
+		if half.number != anyNumber {
+			out.emit(opLoad32, regWord, regCtx, half.offset, 0)
+			skip(opJne, regWord, int32(half.number))
 		}
 	}
-	for _, at := range jumps {
-		offset := (len(out)-at)/insnBytes - 1 + verdictInsns
-		binary.LittleEndian.PutUint16(out[at+2:], uint16(offset))
+	for _, at := range jumps[:n] {
+		offset := (len(*out)-at)/insnBytes - 1 + verdictInsns
+		binary.LittleEndian.PutUint16((*out)[at+2:], uint16(offset))
 	}
-	return out
 }

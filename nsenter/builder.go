@@ -28,11 +28,11 @@ type Label int
 
 // NewBuilder returns an empty program under construction.
 func NewBuilder() *Builder {
-	b := &Builder{strings: make(map[string]int, 64)}
+	b := &Builder{strings: make(map[string]int, 128)}
 	b.p.Instructions = make([]Instruction, 0, 768)
 	b.p.Data = make([]byte, 0, 8192)
-	b.p.Steps = make([]Step, 0, 64)
-	b.p.Slots = make([]Slot, 0, 64)
+	b.p.Steps = make([]Step, 0, 128)
+	b.p.Slots = make([]Slot, 0, 160)
 	b.p.Report = b.Slot("report")
 	return b
 }
