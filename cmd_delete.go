@@ -9,13 +9,14 @@ func deleteCommand() *cli.Command {
 		ArgsUsage: "ID",
 		Flags: []cli.Flag{
 			toggle("force", "kill it first; no error if it does not exist", "f"),
+			regexFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			id, err := oneArgument(c)
 			if err != nil {
 				return err
 			}
-			return runtime(c).Delete(id, c.Bool("force"))
+			return each(c, id, func(id string) error { return runtime(c).Delete(id, c.Bool("force")) })
 		},
 	}
 }

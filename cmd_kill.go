@@ -17,6 +17,7 @@ func killCommand() *cli.Command {
 		ArgsUsage: "ID [SIGNAL]",
 		Flags: []cli.Flag{
 			toggle("all", "send it to all processes; no error if there are none", "a"),
+			regexFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 1 || c.NArg() > 2 {
@@ -30,7 +31,7 @@ func killCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runtime(c).Kill(c.Args().First(), sig, c.Bool("all"))
+			return each(c, c.Args().First(), func(id string) error { return runtime(c).Kill(id, sig, c.Bool("all")) })
 		},
 	}
 }

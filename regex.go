@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"regexp"
+
+	"brig/libcontainer/fault"
+
+	"github.com/urfave/cli/v2"
+)
+
+// regexFlag takes the ID for a pattern, as crun does.
+func regexFlag() cli.Flag {
+	return toggle("regex", "the ID is a regular expression (POSIX ERE): work on every container that it matches", "r")
+}
+
+// each works on the container of an ID, or with --regex on all that it matches. One
+// that fails does not keep the others from their turn.
+func each(c *cli.Context, id string, work func(id string) error) error {
+	if !c.Bool("regex") {
+		return work(id)
+	}
+	pattern, err := regexp.CompilePOSIX(id)
+	if err != nil {
+		return fault.Configf("", "--regex: %s", err)
+	}
+	states, err := runtime(c).List()
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, s := range states {
+		if pattern.MatchString(s.ID) {
+			failed = append(failed, work(s.ID))
+		}
+	}
+	return errors.Join(failed...)
+}
