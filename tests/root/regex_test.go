@@ -15,7 +15,7 @@ func TestRegex(t *testing.T) {
 		b.ok("start", b.id)
 	}
 	b.id = id
-	b.ok("kill", "--regex", "-(a|b)$", "KILL")
+	b.ok("kill", "--regex", id+"-(a|b)$", "KILL")
 	for _, suffix := range []string{"-a", "-b"} {
 		b.id = id + suffix
 		b.wait()
