@@ -31,10 +31,12 @@ static u64 *slot_at(u32 offset)
 	return (u64 *)(SCRATCH_BASE + offset);
 }
 
+/* A filter may forbid to exit. No filter forbids an instruction that the processor
+ * does not know, and the signal for that ends even the init of a PID namespace. */
 static __attribute__((noreturn)) void leave(int status)
 {
-	for (;;)
-		syscall6(__NR_exit_group, (u64)status, 0, 0, 0, 0, 0);
+	syscall6(__NR_exit_group, (u64)status, 0, 0, 0, 0, 0);
+	__builtin_trap();
 }
 
 /* The report fd is the control socket, and after start the connection of the

@@ -393,3 +393,23 @@ func TestExecKilled(t *testing.T) {
 		}
 	}
 }
+
+// A filter that forbids to exit does not keep a process from its end whose execve
+// fails after the filter is loaded.
+func TestFilterThatForbidsToExit(t *testing.T) {
+	skipWithoutSeccomp(t)
+	b := newBox(t, `{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["exit_group","exit"],"action":"SCMP_ACT_ERRNO"}]}}}`)
+	write(t, b.rootfs+"/bin/text", "no program")
+	must(t, os.Chmod(b.rootfs+"/bin/text", 0o755))
+	b.args("/bin/text")
+	b.save()
+	cmd := b.command("run", "--bundle", b.bundle, b.id)
+	timer := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
+	r := finish(t, cmd)
+	if !timer.Stop() {
+		t.Fatal("it hangs")
+	}
+	if r.code != 1 || !strings.Contains(r.err, "/process/args/0: exec: \"/bin/text\": execve") || !strings.Contains(r.err, "ENOEXEC") {
+		t.Errorf("exit %d, %s", r.code, r.err)
+	}
+}
