@@ -93,7 +93,7 @@ func (r *Runtime) compileInput(o *CreateOptions, as perspective) (*plan.Input, *
 	if err != nil {
 		return nil, nil, err
 	}
-	in.Cgroup = l.path != ""
+	in.Cgroup, in.IDMaps = l.path != "", plan.IDMapsOf(s)
 	return in, l, nil
 }
 

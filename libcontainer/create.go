@@ -145,7 +145,12 @@ func (m *made) spawn(o *CreateOptions, in *plan.Input, listener int) error {
 	if listener >= 0 {
 		handed.Files = append(handed.Files, listener)
 	}
-	var err error
+	maps, err := openIDMaps(in.IDMaps)
+	if err != nil {
+		return err
+	}
+	defer closeAll(maps)
+	handed.Files = append(handed.Files, maps...)
 	m.stage, err = nsenter.Start(m.program, handed)
 	return err
 }

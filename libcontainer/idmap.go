@@ -24,7 +24,7 @@ func (m *made) mapIDs(proc procfs, in *plan.Input, pid int) error {
 	if err := writeMaps(proc, in, pid); err != nil {
 		return err
 	}
-	if !in.MapsRootIDs() {
+	if !in.MapsOwnIDs() {
 		return m.release(-1)
 	}
 	fd, err := unix.Openat(proc.fd, strconv.Itoa(pid)+"/ns/user", unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -50,6 +50,8 @@ type Options struct {
 	Files []int // become fds 3, 4, … of the stage; the control socket is inserted at Control
 	// Control is the index in Files before which the control socket goes.
 	Control int
+	// UserNamespace starts the stage in a new user namespace without any ids.
+	UserNamespace bool
 }
 
 // Stage is a stage that runs, and brig's end of its control socket.
@@ -100,6 +102,9 @@ func Start(p *Program, o Options) (*Stage, error) {
 	}
 	defer syscall.Close(memfd)
 	attr := &syscall.ProcAttr{Dir: "/", Env: []string{}, Files: files, Sys: &syscall.SysProcAttr{}}
+	if o.UserNamespace {
+		attr.Sys.Cloneflags = unix.CLONE_NEWUSER
+	}
 	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(memfd), []string{"brig-stage", o.ID}, attr)
 	if err != nil {
 		syscall.Close(pair[0])

@@ -58,6 +58,7 @@ func compileAny(t *testing.T, config []byte, facts uint8) {
 	if s.Linux.Seccomp != nil {
 		in.Filter = &seccomp.Filter{Program: make([]byte, 16)}
 	}
+	in.IDMaps = plan.IDMapsOf(s)
 	p, err := plan.Create(in)
 	if err != nil {
 		refused(t, err)

@@ -115,6 +115,9 @@ func words(list string) []string {
 // input is what the compiler gets: fixed facts, and those that the fixture names.
 func (f *fixture) input(s *specs.Spec) (*plan.Input, string) {
 	in := &plan.Input{ID: "fixture", Spec: s, Bundle: "/bundle", Rootfs: "/bundle/rootfs"}
+	if s.Linux != nil {
+		in.IDMaps = plan.IDMapsOf(s)
+	}
 	if s.Linux != nil && s.Linux.Seccomp != nil {
 		// SECCOMP_RET_ALLOW. What a profile becomes is tested in package seccomp.
 		in.Filter = &seccomp.Filter{Program: []byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f}}

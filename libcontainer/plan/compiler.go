@@ -180,6 +180,22 @@ type mount struct {
 	spec.MountOptions
 	pointer string
 	source  int // slot of the tree that a bind mount attaches
+	ids     idSource
+	idsFD   int // of the user namespace that is handed over
+}
+
+// isRoot says that the entry is about the root file system itself.
+func (m *mount) isRoot() bool { return path.Clean("/"+m.Destination) == "/" }
+
+// files names what is mounted for people.
+func (m *mount) files() string {
+	switch {
+	case m.isRoot():
+		return "the root file system"
+	case m.Bind:
+		return "the bind mount"
+	}
+	return "the " + fsType(m.Type)
 }
 
 // readMounts reads the options of all mounts. An entry for "/" only says how the
@@ -193,6 +209,7 @@ func (c *compiler) readMounts() {
 			continue
 		}
 		m.MountOptions = options
+		c.readIDs(&m)
 		c.mounts = append(c.mounts, m)
 	}
 }

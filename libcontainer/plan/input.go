@@ -1,9 +1,6 @@
 package plan
 
 import (
-	"path"
-	"slices"
-
 	"brig/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -34,6 +31,8 @@ type Input struct {
 	Join *Joined
 	// Hook is set for a hook that enters a container, in place of the payload.
 	Hook *Hook
+	// IDMaps are the mappings of mounts for which the stage is handed user namespaces.
+	IDMaps []IDMap
 	// Timings asks for a clock reading at the beginning of every step.
 	Timings bool
 }
@@ -75,18 +74,6 @@ type Host struct {
 	HardLimits map[int]uint64
 }
 
-// MapsRootIDs says that the config wants the ids of the root file system mapped.
-// The stage's first process then needs the user namespace, to map them with.
-func (in *Input) MapsRootIDs() bool {
-	for i := range in.Spec.Mounts {
-		m := &in.Spec.Mounts[i]
-		if path.Clean("/"+m.Destination) == "/" {
-			return slices.Contains(m.Options, "idmap") || slices.Contains(m.Options, "ridmap")
-		}
-	}
-	return false
-}
-
 // controlFD and the fds after it are handed to the stage in this order.
 func (in *Input) controlFD() int { return 3 + in.PreserveFDs }
 
@@ -119,13 +106,18 @@ func (in *Input) joinsCgroupNamespace() bool {
 	return in.Join != nil && in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0
 }
 
+// idMapFD is the user namespace with a mapping of Input.IDMaps.
+func (in *Input) idMapFD(i int) int { return in.lastFD() - len(in.IDMaps) + 1 + i }
+
 // lastFD is the highest fd that the stage is handed.
 func (in *Input) lastFD() int {
-	if in.joinsCgroupNamespace() {
+	switch {
+	case in.joinsCgroupNamespace():
 		return in.cgroupNamespaceFD()
+	case in.Join != nil:
+		return in.initFD()
+	case in.Run:
+		return in.listenFD() - 1 + len(in.IDMaps)
 	}
-	if in.Run && in.Join == nil {
-		return in.listenFD() - 1
-	}
-	return in.listenFD()
+	return in.listenFD() + len(in.IDMaps)
 }

@@ -88,6 +88,7 @@ func (c *compiler) makeTree(m *mount, destination string) int {
 	c.b.CallTo(tree, nsenter.Fsmount, nsenter.Val(fs), nsenter.Imm(unix.FSMOUNT_CLOEXEC), nsenter.Imm(attr))
 	c.close(fs)
 	c.labelQueues(tree, kind, destination)
+	c.mapIDs(m, tree)
 	for _, p := range m.Propagation {
 		c.setattr(nsenter.Val(tree), p&unix.MS_REC != 0, 0, 0, p&^unix.MS_REC)
 	}

@@ -93,7 +93,7 @@ const cloneArgsSize = 88
 func (c *compiler) fork() {
 	c.parent = c.b.Label()
 	c.init.pid, c.init.pidfd = c.b.Slot("pid"), c.b.Slot("pidfd")
-	if c.mapsRootIDs() {
+	if c.mapsOwnIDs() {
 		c.step("/linux/uidMappings", "make the pipe that says when ids are mapped")
 		c.init.syncPipe = c.b.Buffer("sync", 8)
 		c.b.Call(nsenter.Pipe2, nsenter.Addr(c.init.syncPipe), nsenter.Imm(unix.O_CLOEXEC))
@@ -137,12 +137,12 @@ func (c *compiler) becomeRoot() {
 }
 
 // awaitMaps waits for brig's word that the ids are mapped; where the first process
-// has to map those of the root file system as well, for its word instead.
+// has to map those of mounts as well, for its word instead.
 func (c *compiler) awaitMaps() {
 	c.step("/linux/uidMappings", "wait for the mapping of ids")
 	n, mapped := c.b.Slot("read"), c.b.Label()
 	from := c.control
-	if c.mapsRootIDs() {
+	if c.mapsOwnIDs() {
 		end := c.b.Slot("sync_write")
 		c.b.Store(end, 4, nsenter.Val(c.init.syncPipe+4))
 		c.close(end)
@@ -154,15 +154,9 @@ func (c *compiler) awaitMaps() {
 	c.b.JumpIf(n, ^uint64(0), 1, mapped)
 	c.b.Fail(unix.ECANCELED, "brig ended before the ids were mapped")
 	c.b.Bind(mapped)
-	if c.mapsRootIDs() {
+	if c.mapsOwnIDs() {
 		c.close(c.init.syncRead)
 	}
-}
-
-// mapsRootIDs says that the ids of the root file system are mapped with the new
-// user namespace.
-func (c *compiler) mapsRootIDs() bool {
-	return c.newNamespace(specs.UserNamespace) && c.in.MapsRootIDs()
 }
 
 // Struct msghdr and the control message of one fd.
@@ -181,8 +175,8 @@ func (c *compiler) storeCmsg(at int) {
 }
 
 // reportChild is the parent part: it sends init's pid and pidfd to brig, which
-// maps the ids. If asked, it maps the ids of the root file system with them, which
-// needs the host's privileges, and lets init go on.
+// maps the ids. If asked, it maps the ids of mounts with them, which needs the host's
+// privileges, and lets init go on.
 func (c *compiler) reportChild() {
 	c.b.Step("/linux/namespaces", "report init to brig")
 	message := c.b.Buffer("message", 16)
@@ -194,10 +188,10 @@ func (c *compiler) reportChild() {
 	iov := c.b.ArgWords(nsenter.Addr(message), nsenter.Imm(16))
 	header := c.b.ArgWords(nsenter.Null(), nsenter.Imm(0), iov, nsenter.Imm(1), nsenter.Addr(control), nsenter.Imm(cmsgSize), nsenter.Imm(0))
 	c.b.Call(nsenter.Sendmsg, c.control, header, nsenter.Imm(unix.MSG_NOSIGNAL))
-	if c.mapsRootIDs() {
+	if c.mapsOwnIDs() {
 		c.b.Step("/linux/uidMappings", "wait for the mapping of ids")
 		c.receiveUserNamespace(control)
-		c.mapRoot(control + cmsgFD)
+		c.mapOwnIDs(control + cmsgFD)
 		end := c.b.Slot("sync_write")
 		c.b.Store(end, 4, nsenter.Val(c.init.syncPipe+4))
 		c.b.Step("/linux/uidMappings", "let init go on")

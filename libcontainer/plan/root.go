@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"path"
 
-	"brig/libcontainer/fault"
 	"brig/nsenter"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -44,10 +42,6 @@ func (c *compiler) propagation() {
 // that entry's options apply to it.
 func (c *compiler) openRoot() {
 	c.root = c.b.Slot("root")
-	if m := c.rootMount(); m != nil && (m.IDMap || m.IDMapRecursive) && c.in.Host.Rootless {
-		c.faults = append(c.faults, fault.Configf(m.pointer+"/options", "only root can map the ids of the root file system").
-			WithHint("brig spec --rootless writes a config without"))
-	}
 	c.step("/root/path", "open the root file system")
 	c.cloneHostTree(c.root, c.in.Rootfs, true)
 	flag := uint64(unix.MS_SLAVE)
@@ -55,43 +49,29 @@ func (c *compiler) openRoot() {
 		flag = word
 	}
 	c.setattr(nsenter.Val(c.root), true, 0, 0, flag)
-	if m := c.rootMount(); m != nil && (m.SetAttr|m.ClearAttr) != 0 {
+	m := c.rootMount()
+	if m == nil {
+		return
+	}
+	if m.SetAttr|m.ClearAttr != 0 {
 		c.step(m.pointer+"/options", "set the attributes of the root file system")
 		c.setattr(nsenter.Val(c.root), false, m.SetAttr, m.ClearAttr, 0)
 	}
-	if m := c.rootMount(); m != nil && (m.SetAll|m.ClearAll) != 0 {
+	if m.SetAll|m.ClearAll != 0 {
 		c.step(m.pointer+"/options", "set the attributes of all mounts of the root file system")
 		c.setattr(nsenter.Val(c.root), true, m.SetAll, m.ClearAll, 0)
 	}
+	c.mapIDs(m, c.root)
 }
 
 // rootMount is the entry of /mounts for the root file system itself, or nil.
 func (c *compiler) rootMount() *mount {
 	for i := range c.mounts {
-		if path.Clean("/"+c.mounts[i].Destination) == "/" {
+		if c.mounts[i].isRoot() {
 			return &c.mounts[i]
 		}
 	}
 	return nil
-}
-
-// mapRoot maps the ids of the root file system with the user namespace whose fd
-// is in scratch space. It runs on the host's side, whose user namespace owns the
-// file system.
-func (c *compiler) mapRoot(usernsFD int) {
-	m := c.rootMount()
-	if m == nil || !m.IDMap && !m.IDMapRecursive {
-		return
-	}
-	c.b.Step(m.pointer, "map the ids of the root file system")
-	attr := c.b.Buffer("mount_attr", mountAttrSize)
-	c.b.Store(attr, 8, nsenter.Imm(unix.MOUNT_ATTR_IDMAP))
-	c.b.Store(attr+24, 4, nsenter.Val(usernsFD))
-	flags := uint64(unix.AT_EMPTY_PATH)
-	if m.IDMapRecursive {
-		flags |= unix.AT_RECURSIVE
-	}
-	c.b.Call(nsenter.MountSetattr, nsenter.Val(c.root), c.b.Str(""), nsenter.Imm(flags), nsenter.Addr(attr), nsenter.Imm(mountAttrSize))
 }
 
 // attachRoot mounts the tree over the root of the new mount namespace, where it

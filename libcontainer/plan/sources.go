@@ -30,7 +30,7 @@ func (c *compiler) openSources() {
 	c.openRoot()
 	for i := range c.mounts {
 		m := &c.mounts[i]
-		if !m.Bind || m.Destination == "/" {
+		if !m.Bind || m.isRoot() {
 			continue
 		}
 		c.step(m.pointer+"/source", "open the source of the bind mount")
@@ -46,6 +46,7 @@ func (c *compiler) openSources() {
 			c.setattr(nsenter.Val(slot), true, m.SetAll, m.ClearAll, 0)
 		}
 		c.bindPropagation(m)
+		c.mapIDs(m, slot)
 	}
 	c.openNodes()
 }

@@ -30,6 +30,7 @@ type Requirements struct {
 
 	identity identity
 	labels   []label
+	mappings [3][]mapping
 }
 
 func requirementsOf(in *Input) Requirements {
@@ -48,6 +49,7 @@ func requirementsOf(in *Input) Requirements {
 		HostHook:        in.hostHook(),
 		identity:        identityOf(in),
 		labels:          labelsOf(in),
+		mappings:        mappingsOf(in),
 	}
 }
 
@@ -85,6 +87,9 @@ func Verify(p *nsenter.Program, r Requirements) error {
 		v.record(i, in)
 	}
 	if err := v.complete(); err != nil {
+		return err
+	}
+	if err := v.idMaps(); err != nil {
 		return err
 	}
 	end := v.tail
@@ -328,7 +333,14 @@ func (v *verifier) sources(i int, in *nsenter.Instruction) error {
 			return v.broken(i, "rule 3: a source is opened after the first target was touched")
 		}
 	case nsenter.MountSetattr:
-		if in.Args[0].Kind != nsenter.SlotValue || !containsSlot(v.attached, in.Args[0].Value) || in.Args[3].Kind != nsenter.DataAddr {
+		if in.Args[0].Kind != nsenter.SlotValue || !containsSlot(v.attached, in.Args[0].Value) {
+			return nil
+		}
+		if in.Args[3].Kind != nsenter.DataAddr {
+			// After the fork it is the first process that speaks, and init waits.
+			if v.container(i) {
+				return v.broken(i, "rule 3: the ids of an attached tree are mapped")
+			}
 			return nil
 		}
 		set, clr, propagation := v.p.Pointed(in.Args[3], 0), v.p.Pointed(in.Args[3], 1), v.p.Pointed(in.Args[3], 2)

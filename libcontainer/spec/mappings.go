@@ -25,7 +25,13 @@ func (c *check) mappings(pointer string, maps []specs.LinuxIDMapping) {
 		c.fail(pointer, "ids are mapped, but there is no user namespace in /linux/namespaces")
 	case ns != nil && ns.Path == "" && len(maps) == 0:
 		c.fail(pointer, "a new user namespace needs a mapping")
-	case len(maps) > maxMappings:
+	}
+	c.idRanges(pointer, maps)
+}
+
+// idRanges checks the ranges by themselves.
+func (c *check) idRanges(pointer string, maps []specs.LinuxIDMapping) {
+	if len(maps) > maxMappings {
 		c.fail(pointer, "%d mappings are more than the %d of the kernel", len(maps), maxMappings)
 		return
 	}

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"brig/libcontainer/fault"
@@ -31,14 +30,9 @@ func (c *check) mounts() {
 			c.mountSource(at, m, destination, &options)
 			c.overProc(at, m, destination, &options)
 		}
-		if len(m.UIDMappings) > 0 {
-			c.fail(at+"/uidMappings", notYet)
-		}
-		if len(m.GIDMappings) > 0 {
-			c.fail(at+"/gidMappings", notYet)
-		}
-		if options.IDMap {
-			c.fail(at+"/options", "idmap on another mount than the root file system is %s", notYet)
+		c.mountIDs(at, m, &options)
+		if options.CopyUp && m.Type != "tmpfs" {
+			c.fail(at+"/options", "tmpcopyup is an option of a tmpfs")
 		}
 	}
 }
@@ -75,12 +69,11 @@ func (c *check) mountStrings(at string, m *specs.Mount) {
 }
 
 // rootMount checks a mount on "/". There is one such form: the first mount, with
-// which the ids of the root file system's files are mapped as those of the user
-// namespace. A mount over the root would hide what the container is made of.
+// which the ids of the root file system's files are mapped. A mount over the root would hide what the container is made of.
 func (c *check) rootMount(at string, i int, o *MountOptions) {
 	m := &c.Mounts[i]
 	switch {
-	case i != 0 || m.Destination != "/" || !o.IDMap || !o.Bind:
+	case i != 0 || m.Destination != "/" || !IsMapped(m, o) || !o.Bind:
 		c.fail(at+"/destination", `only the first mount can be on "/", a bind mount of the root file system with the option idmap`)
 		return
 	case m.Type != "" && m.Type != "none" && m.Type != "bind":
@@ -89,21 +82,13 @@ func (c *check) rootMount(at string, i int, o *MountOptions) {
 	if c.Root != nil && m.Source != c.Root.Path {
 		c.fail(at+"/source", "%q is not /root/path, the only thing to mount on /", m.Source)
 	}
-	if c.namespace(specs.UserNamespace) == nil {
-		c.fail(at+"/options", "idmap needs a user namespace in /linux/namespaces")
-	}
 	if len(o.Propagation) > 0 {
 		c.fail(at+"/options", "the propagation of the root file system is set by /linux/rootfsPropagation")
 	}
 	if (o.SetAttr|o.SetAll)&unix.MOUNT_ATTR_RDONLY != 0 {
 		c.fail(at+"/options", "the root file system is made read-only by /root/readonly")
 	}
-	if len(m.UIDMappings) > 0 && !slices.Equal(m.UIDMappings, c.linux.UIDMappings) {
-		c.fail(at+"/uidMappings", "a mapping other than /linux/uidMappings is %s", notYet)
-	}
-	if len(m.GIDMappings) > 0 && !slices.Equal(m.GIDMappings, c.linux.GIDMappings) {
-		c.fail(at+"/gidMappings", "a mapping other than /linux/gidMappings is %s", notYet)
-	}
+	c.mountIDs(at, m, o)
 }
 
 func (c *check) mountSource(at string, m *specs.Mount, destination string, o *MountOptions) {

@@ -33,6 +33,14 @@ type MountOptions struct {
 	// IDMap says that the ids of the files are mapped, IDMapRecursive that those of
 	// what is mounted below are too.
 	IDMap, IDMapRecursive bool
+	// CopyUp says that a new tmpfs gets what lies in the directory that it covers.
+	CopyUp bool
+	// CopySymlink says that a source that is a symbolic link is not mounted but made
+	// anew; SourceNoFollow that the link itself is mounted; TargetNoFollow that a link
+	// that is the destination is covered and not followed.
+	CopySymlink, SourceNoFollow, TargetNoFollow bool
+	// IDMapText is the mapping that the option itself has, in crun's form.
+	IDMapText string
 }
 
 // FSParam is one parameter of a file system, for one call of fsconfig(2): never a
@@ -134,27 +142,55 @@ func (r *optionReader) read(option string) {
 	if attrs.read(w) {
 		return
 	}
-	switch w.kind {
+	switch w.kind &^ recursive {
 	case wordPropagation:
 		r.Propagation = append(r.Propagation, w.bits)
 	case wordSuper:
-		r.super(w.name)
-	case wordNotYet:
-		r.fail("the mount option %q is %s", option, notYet)
+		// Below a new file system there is nothing yet, so the recursive word means no more.
+		r.super(option, w.name[w.kind/recursive:])
+	case wordRemount:
+		r.fail("nothing is mounted there before that could be mounted again: give the mount its options in its own entry")
 	case wordObsolete:
 		r.warns(r.index, "the mount option %q has no effect: a file system that counts changes does it always", option)
 	case wordBind:
 		r.Recursive = r.Recursive || w.name == "rbind"
 	case wordIDMap:
-		r.IDMap, r.IDMapRecursive = true, r.IDMapRecursive || w.name == "ridmap"
+		r.idmap(w.name, "")
+	case wordCopyUp:
+		r.CopyUp = true
+	case wordLink:
+		r.link(w.name)
 	}
+}
+
+// link takes the words about symbolic links.
+func (r *optionReader) link(name string) {
+	switch {
+	case name == "dest-nofollow":
+		r.TargetNoFollow = true
+		return
+	case !r.Bind:
+		r.fail("the mount option %q is one of a bind mount", name)
+	case name == "copy-symlink":
+		r.CopySymlink = true
+	default:
+		r.SourceNoFollow = true
+	}
+}
+
+func (r *optionReader) idmap(name, text string) {
+	r.IDMap, r.IDMapRecursive = true, r.IDMapRecursive || name == "ridmap"
+	if r.IDMapText != "" {
+		r.fail("the ids are mapped twice")
+	}
+	r.IDMapText = text
 }
 
 // super refuses flags of the superblock on a bind mount: they would change it for
 // all its mounts, those of the host included (runc#3990).
-func (r *optionReader) super(name string) {
+func (r *optionReader) super(option, name string) {
 	if r.Bind {
-		r.fail("the mount option %q is one of a file system, not of a bind mount", name)
+		r.fail("the mount option %q is one of a file system, not of a bind mount", option)
 		return
 	}
 	r.SuperFlags = append(r.SuperFlags, name)
@@ -174,7 +210,10 @@ func (r *optionReader) data(option string) {
 		r.fail("%q are several mount options: each has its own place in the list", option)
 		return
 	case key == "idmap" || key == "ridmap":
-		r.fail("the mount option %q is %s", key, notYet)
+		if value == "" {
+			r.fail("the mount option %s= has no mapping", key)
+		}
+		r.idmap(key, value)
 		return
 	case r.Bind:
 		r.fail("%q is an option of a file system, which a bind mount cannot change", option)

@@ -1,8 +1,5 @@
 package spec
 
-// notYet is the text for what a later version will bring.
-const notYet = "not supported by this version of brig yet"
-
 // otherPlatform is the text for the sections that are not about Linux containers.
 const otherPlatform = "is for another platform: brig runs Linux containers"
 

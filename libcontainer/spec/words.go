@@ -12,14 +12,17 @@ const (
 	wordNoAtime            // gives up a mode of access times for the usual one
 	wordPropagation        // how the mount spreads
 	wordSuper              // a flag of the superblock
-	wordNotYet             // refused
+	wordRemount            // refused
 	wordNoEffect           // has nothing to do
 	wordObsolete           // has nothing to do any more
 	wordBind
 	wordIDMap
+	wordCopyUp
+	wordLink // about a link that is the source or stands at the destination
 )
 
 // recursive is added to the kind of a word that means all that is mounted below too.
+// Its name is that of the other word after an r.
 const recursive = 0x80
 
 type word struct {
@@ -35,9 +38,9 @@ var words = [...]word{
 	{"async", wordSuper, 0},
 	{"atime", wordNoAtime, unix.MOUNT_ATTR_NOATIME},
 	{"bind", wordBind, 0},
-	{"copy-symlink", wordNotYet, 0},
+	{"copy-symlink", wordLink, 0},
 	{"defaults", wordNoEffect, 0},
-	{"dest-nofollow", wordNotYet, 0},
+	{"dest-nofollow", wordLink, 0},
 	{"dev", wordClear, unix.MOUNT_ATTR_NODEV},
 	{"diratime", wordClear, unix.MOUNT_ATTR_NODIRATIME},
 	{"dirsync", wordSuper, 0},
@@ -59,22 +62,22 @@ var words = [...]word{
 	{"nosuid", wordSet, unix.MOUNT_ATTR_NOSUID},
 	{"nosymfollow", wordSet, unix.MOUNT_ATTR_NOSYMFOLLOW},
 	{"private", wordPropagation, unix.MS_PRIVATE},
-	{"rasync", wordNotYet, 0},
+	{"rasync", wordSuper | recursive, 0},
 	{"ratime", wordNoAtime | recursive, unix.MOUNT_ATTR_NOATIME},
 	{"rbind", wordBind, 0},
 	{"rdev", wordClear | recursive, unix.MOUNT_ATTR_NODEV},
 	{"rdiratime", wordClear | recursive, unix.MOUNT_ATTR_NODIRATIME},
-	{"rdirsync", wordNotYet, 0},
+	{"rdirsync", wordSuper | recursive, 0},
 	{"relatime", wordAtime, unix.MOUNT_ATTR_RELATIME},
-	{"remount", wordNotYet, 0},
+	{"remount", wordRemount, 0},
 	{"rexec", wordClear | recursive, unix.MOUNT_ATTR_NOEXEC},
 	{"ridmap", wordIDMap, 0},
-	{"rmand", wordNotYet, 0},
+	{"rmand", wordSuper | recursive, 0},
 	{"rnoatime", wordAtime | recursive, unix.MOUNT_ATTR_NOATIME},
 	{"rnodev", wordSet | recursive, unix.MOUNT_ATTR_NODEV},
 	{"rnodiratime", wordSet | recursive, unix.MOUNT_ATTR_NODIRATIME},
 	{"rnoexec", wordSet | recursive, unix.MOUNT_ATTR_NOEXEC},
-	{"rnomand", wordNotYet, 0},
+	{"rnomand", wordSuper | recursive, 0},
 	{"rnorelatime", wordNoAtime | recursive, unix.MOUNT_ATTR_RELATIME},
 	{"rnostrictatime", wordNoAtime | recursive, unix.MOUNT_ATTR_STRICTATIME},
 	{"rnosuid", wordSet | recursive, unix.MOUNT_ATTR_NOSUID},
@@ -89,18 +92,18 @@ var words = [...]word{
 	{"rstrictatime", wordAtime | recursive, unix.MOUNT_ATTR_STRICTATIME},
 	{"rsuid", wordClear | recursive, unix.MOUNT_ATTR_NOSUID},
 	{"rsymfollow", wordClear | recursive, unix.MOUNT_ATTR_NOSYMFOLLOW},
-	{"rsync", wordNotYet, 0},
+	{"rsync", wordSuper | recursive, 0},
 	{"runbindable", wordPropagation, unix.MS_UNBINDABLE | unix.MS_REC},
 	{"rw", wordClear, unix.MOUNT_ATTR_RDONLY},
 	{"shared", wordPropagation, unix.MS_SHARED},
 	{"silent", wordNoEffect, 0},
 	{"slave", wordPropagation, unix.MS_SLAVE},
-	{"src-nofollow", wordNotYet, 0},
+	{"src-nofollow", wordLink, 0},
 	{"strictatime", wordAtime, unix.MOUNT_ATTR_STRICTATIME},
 	{"suid", wordClear, unix.MOUNT_ATTR_NOSUID},
 	{"symfollow", wordClear, unix.MOUNT_ATTR_NOSYMFOLLOW},
 	{"sync", wordSuper, 0},
-	{"tmpcopyup", wordNotYet, 0},
+	{"tmpcopyup", wordCopyUp, 0},
 	{"unbindable", wordPropagation, unix.MS_UNBINDABLE},
 }
 
@@ -126,7 +129,7 @@ func findWord(name string) *word {
 func MountOptionWords() []string {
 	var names []string
 	for i := range words {
-		if words[i].kind != wordNotYet {
+		if words[i].kind != wordRemount {
 			names = append(names, words[i].name)
 		}
 	}

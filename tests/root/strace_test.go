@@ -89,7 +89,7 @@ func (b *box) equalToPlan(row traced, run bool) {
 	dir := b.dir + "/" + verb
 	mkdir(b.t, dir, 0o755)
 	b.strace(dir, append(append([]string{verb, "--bundle", b.bundle}, strings.Fields(row.flags)...), b.id), run)
-	pid, trace := stageTrace(b.t, dir)
+	pid, trace := stageTrace(b.t, dir, b.id)
 	first := compare(b.t, verb+": first process", plan, trace, 0, values{})
 	if len(first.forks) != 1 {
 		b.t.Fatalf("%s: process %s forked %d times", verb, pid, len(first.forks))
@@ -131,13 +131,13 @@ func (b *box) strace(dir string, args []string, run bool) {
 
 // stageTrace finds the first process of the stage, and its calls after it was
 // executed.
-func stageTrace(t *testing.T, dir string) (pid string, calls []call) {
+func stageTrace(t *testing.T, dir, id string) (pid string, calls []call) {
 	t.Helper()
 	names, err := filepath.Glob(dir + "/t.*")
 	must(t, err)
 	for _, name := range names {
 		raw := reads(t, name)
-		if _, after, ok := strings.Cut(raw, `["brig-stage", `); ok {
+		if _, after, ok := strings.Cut(raw, `["brig-stage", "`+id+`"`); ok {
 			_, after, _ = strings.Cut(after, "\n")
 			return filepath.Ext(name)[1:], parseTrace(after)
 		}
@@ -184,6 +184,12 @@ func tracedBundles() []traced {
 				b.mount("/etc/new/file", "bind", dir+"/file", "bind")
 				b.mount("/home", "bind", dir, "bind", "rprivate", "noatime")
 				b.mount("/tmp", "bind", dir, "rbind", "shared", "noexec")
+			},
+		},
+		{
+			name: "bind mounts whose ids are mapped", make: func(b *box) {
+				b.mount("/own", "bind", b.submount(), "rbind", "ridmap=uids=0-7-1;gids=0-8-1")
+				b.mount("/tmp", "tmpfs", "tmpfs", "idmap=uids=0-7-2;gids=0-8-2")
 			},
 		},
 		{
