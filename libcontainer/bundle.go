@@ -94,6 +94,9 @@ func (r *Runtime) compileInput(o *CreateOptions, as perspective) (*plan.Input, *
 		return nil, nil, err
 	}
 	in.Cgroup, in.IDMaps = l.path != "", plan.IDMapsOf(s)
+	if err := lookAtMounts(in); err != nil {
+		return nil, nil, err
+	}
 	return in, l, nil
 }
 

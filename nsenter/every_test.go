@@ -122,6 +122,7 @@ func everySocket(b *Builder, fd, buffer int) {
 	b.Call(Accept4, Val(fd), Null(), Null(), Imm(0))
 	b.Call(Sendmsg, Val(fd), Addr(buffer), Imm(unix.MSG_NOSIGNAL))
 	b.Call(Recvmsg, Val(fd), Addr(buffer), Imm(unix.MSG_CMSG_CLOEXEC))
+	b.Call(Sendfile, Val(fd), Imm(3), Null(), Imm(0x7ffff000))
 	b.Call(Read, Imm(0), Addr(buffer), Imm(64))
 	b.Call(Write, Imm(1), b.Str("some bytes"), Imm(10))
 	b.Call(Write, Imm(1), Null(), Imm(0))

@@ -99,6 +99,8 @@ var accessModes = [...]flag{{4, "R_OK"}, {2, "W_OK"}, {1, "X_OK"}}
 var statxMasks = [...]flag{
 	{unix.STATX_TYPE, "STATX_TYPE"},
 	{unix.STATX_MODE, "STATX_MODE"},
+	{unix.STATX_UID, "STATX_UID"},
+	{unix.STATX_GID, "STATX_GID"},
 	{unix.STATX_INO, "STATX_INO"},
 }
 

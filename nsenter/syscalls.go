@@ -52,6 +52,7 @@ const (
 	SchedSetaffinity
 	SchedSetattr
 	Seccomp
+	Sendfile
 	Sendmsg
 	SetMempolicy
 	Setdomainname
@@ -126,6 +127,7 @@ var sysTable = [sysLast]sysEntry{
 	SchedSetaffinity: {"sched_setaffinity", 203, 122, "uuZ"},
 	SchedSetattr:     {"sched_setattr", 314, 274, "uYu"},
 	Seccomp:          {"seccomp", 317, 277, "ElH"},
+	Sendfile:         {"sendfile", 40, 71, "ffpu"},
 	Sendmsg:          {"sendmsg", 46, 211, "fpQ"},
 	SetMempolicy:     {"set_mempolicy", 238, 237, "eGu"},
 	Setdomainname:    {"setdomainname", 171, 162, "su"},

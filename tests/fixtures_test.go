@@ -149,6 +149,15 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 		in.Run, in.Join = true, &plan.Joined{Namespaces: n}
 	case "hook": // of the host, by a fixed path
 		in.Hook = &plan.Hook{Path: "/usr/bin/hook", Env: []string{"A=b"}, Host: true}
+	case "link": // is the source of the first mount
+		in.Links = map[int]string{0: "/etc/there"}
+	case "covered": // lies where the first mount goes
+		in.CopyUps = map[int]*plan.Tree{0: {Device: 8, Inode: 77, Entries: []plan.Entry{
+			{Name: "file", Mode: unix.S_IFREG | 0o644},
+			{Name: "sub", Mode: unix.S_IFDIR | 0o755, Tree: &plan.Tree{Device: 8, Inode: 78, Entries: []plan.Entry{
+				{Name: "link", Mode: unix.S_IFLNK | 0o777, Link: "../file"}, {Name: "null", Mode: unix.S_IFCHR | 0o666, Rdev: unix.Mkdev(1, 3)},
+			}}},
+		}}}
 	case "nopivot":
 		in.NoPivot = true
 	case "nokeyring":

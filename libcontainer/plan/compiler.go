@@ -179,13 +179,20 @@ type mount struct {
 	specs.Mount
 	spec.MountOptions
 	pointer string
-	source  int // slot of the tree that a bind mount attaches
+	source  int    // slot of the tree that a bind mount attaches
+	index   int    // in the list of the config
+	link    string // what is made in place of the mount: a symbolic link to this
 	ids     idSource
 	idsFD   int // of the user namespace that is handed over
 }
 
 // isRoot says that the entry is about the root file system itself.
 func (m *mount) isRoot() bool { return path.Clean("/"+m.Destination) == "/" }
+
+// has says whether a parameter of the file system is given.
+func (m *mount) has(key string) bool {
+	return slices.ContainsFunc(m.Data, func(p spec.FSParam) bool { return p.Key == key })
+}
 
 // files names what is mounted for people.
 func (m *mount) files() string {
@@ -202,7 +209,7 @@ func (m *mount) files() string {
 // root file system itself is mounted.
 func (c *compiler) readMounts() {
 	for i := range c.spec.Mounts {
-		m := mount{Mount: c.spec.Mounts[i], pointer: fault.Pointer("/mounts", i)}
+		m := mount{Mount: c.spec.Mounts[i], pointer: fault.Pointer("/mounts", i), index: i, link: c.in.Links[i]}
 		options, err := spec.ParseMountOptions(&m.Mount)
 		if err != nil {
 			c.faults = append(c.faults, fault.Configf(m.pointer+"/options", "%s", err))

@@ -106,7 +106,7 @@ func (c *compiler) openNodes() {
 		}
 		c.step(n.pointer, fmt.Sprintf("open the host's %s", n.path))
 		n.source = c.b.Slot("host_" + path.Base(n.path))
-		c.cloneHostTree(n.source, n.path, false)
+		c.cloneHostTree(n.source, n.path, false, true)
 		c.checkNode(n.source, n, fmt.Sprintf("the host's %s is not the device %d:%d", n.path, n.major, n.minor))
 	}
 }

@@ -33,6 +33,12 @@ type Input struct {
 	Hook *Hook
 	// IDMaps are the mappings of mounts for which the stage is handed user namespaces.
 	IDMaps []IDMap
+	// Links are the symbolic links that stand where the mounts with copy-symlink have
+	// their sources, by index: what they lead to.
+	Links map[int]string
+	// CopyUps are the files that the mounts with tmpcopyup copy, by index. Without an
+	// entry there is no such directory.
+	CopyUps map[int]*Tree
 	// Timings asks for a clock reading at the beginning of every step.
 	Timings bool
 }

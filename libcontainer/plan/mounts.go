@@ -20,14 +20,19 @@ func (c *compiler) attachMounts() {
 		if destination == "/" {
 			continue
 		}
+		if m.link != "" {
+			c.makeLink(m, destination)
+			continue
+		}
 		tree := m.source
 		if !m.Bind {
 			tree = c.makeTree(m, destination)
 		}
 		c.step(m.pointer, fmt.Sprintf("mount %s on %q", m.what(), destination))
 		target := c.b.Slot("target" + m.pointer[len("/mounts/"):])
-		c.target(target, destination, m.source)
+		c.target(target, m, destination)
 		c.inheritMode(m, tree, target)
+		c.copyUp(m, tree, target, destination)
 		c.attach(tree, nsenter.Val(target))
 		c.close(target)
 		if !c.isLate(tree) {
@@ -118,10 +123,8 @@ func (c *compiler) inheritMode(m *mount, tree, target int) {
 	if m.Bind || fsType(m.Type) != "tmpfs" {
 		return
 	}
-	for _, d := range m.Data {
-		if d.Key == "mode" {
-			return
-		}
+	if m.has("mode") {
+		return
 	}
 	mode, dir := c.b.Slot("mode"), c.b.Slot("dir")
 	c.fileType(target)

@@ -1,7 +1,6 @@
 package plan
 
 import (
-
 	"brig/nsenter"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -43,7 +42,7 @@ func (c *compiler) propagation() {
 func (c *compiler) openRoot() {
 	c.root = c.b.Slot("root")
 	c.step("/root/path", "open the root file system")
-	c.cloneHostTree(c.root, c.in.Rootfs, true)
+	c.cloneHostTree(c.root, c.in.Rootfs, true, true)
 	flag := uint64(unix.MS_SLAVE)
 	if word, _ := propagationFlag(c.spec.Linux.RootfsPropagation); word == unix.MS_PRIVATE {
 		flag = word

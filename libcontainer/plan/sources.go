@@ -30,12 +30,12 @@ func (c *compiler) openSources() {
 	c.openRoot()
 	for i := range c.mounts {
 		m := &c.mounts[i]
-		if !m.Bind || m.isRoot() {
+		if !m.Bind || m.isRoot() || m.link != "" {
 			continue
 		}
 		c.step(m.pointer+"/source", "open the source of the bind mount")
 		slot := c.b.Slot("source" + m.pointer[len("/mounts/"):])
-		c.cloneHostTree(slot, c.absolute(m.Mount.Source), m.Recursive)
+		c.cloneHostTree(slot, c.absolute(m.Mount.Source), m.Recursive, !m.SourceNoFollow)
 		m.source = slot
 		if m.SetAttr|m.ClearAttr != 0 {
 			c.step(m.pointer+"/options", "set the attributes of the bind mount")
@@ -75,9 +75,13 @@ func (c *compiler) bindPropagation(m *mount) {
 	}
 }
 
-// cloneHostTree clones the mount tree of a path of the host as a detached one.
-func (c *compiler) cloneHostTree(slot int, name string, recursive bool) {
-	flags := uint64(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+// cloneHostTree clones the mount tree of a path of the host as a detached one. If
+// links are not to be followed, that is about the last name of the path.
+func (c *compiler) cloneHostTree(slot int, name string, recursive, follow bool) {
+	flags, open := uint64(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC), uint64(unix.O_PATH)
+	if !follow {
+		flags, open = flags|unix.AT_SYMLINK_NOFOLLOW, open|unix.O_NOFOLLOW
+	}
 	if recursive {
 		flags |= unix.AT_RECURSIVE
 	}
@@ -86,7 +90,7 @@ func (c *compiler) cloneHostTree(slot int, name string, recursive bool) {
 		return
 	}
 	fd := c.b.Slot(path.Base(name))
-	c.openat2(fd, nil, nsenter.Int(unix.AT_FDCWD), hostRelative(name), unix.O_PATH, unix.RESOLVE_NO_MAGICLINKS)
+	c.openat2(fd, nil, nsenter.Int(unix.AT_FDCWD), hostRelative(name), open, unix.RESOLVE_NO_MAGICLINKS)
 	c.b.CallTo(slot, nsenter.OpenTree, nsenter.Val(fd), c.b.Str(""), nsenter.Imm(flags|unix.AT_EMPTY_PATH))
 	c.close(fd)
 }

@@ -24,7 +24,7 @@ func isOrdinary(destination string) bool { return destination == "/proc" || dest
 
 // target opens the place of a mount in the container's tree, and makes it where
 // it is missing. The name is resolved exactly once; from then on it is an fd.
-func (c *compiler) target(slot int, destination string, source int) {
+func (c *compiler) target(slot int, m *mount, destination string) {
 	resolve := uint64(inRoot)
 	var on []nsenter.On
 	missing, done, link := c.b.Label(), c.b.Label(), c.b.Label()
@@ -37,15 +37,22 @@ func (c *compiler) target(slot int, destination string, source int) {
 		flags |= unix.O_DIRECTORY
 		on = append(on, nsenter.On{Errno: unix.ENOTDIR, Label: link})
 	}
+	if m.TargetNoFollow {
+		flags |= unix.O_NOFOLLOW
+	}
 	on = append(on, nsenter.On{Errno: unix.ENOENT, Label: missing})
 	c.openat2(slot, on, nsenter.Val(c.root), relative(destination), flags, resolve)
-	c.b.Goto(done)
+	if m.CopyUp && c.in.CopyUps[m.index] == nil {
+		c.b.Fail(unix.ESTALE, quoted(destination)+" is there now, and was not when the start was planned")
+	} else {
+		c.b.Goto(done)
+	}
 	if isReserved(destination) {
 		c.b.Bind(link)
 		c.b.Fail(unix.ELOOP, reservedReason(destination))
 	}
 	c.b.Bind(missing)
-	c.makePath(slot, destination, source, resolve)
+	c.makePath(slot, destination, m.source, resolve)
 	c.b.Bind(done)
 }
 

@@ -111,6 +111,7 @@ const (
 	ownTree         // a file system that the program made
 	named           // a file of the container's tree, by openat2
 	selfTree        // a clone of a named file
+	ownFile         // a file in a file system that the program made
 )
 
 type verifier struct {
@@ -197,6 +198,9 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 		v.origins[dst] = ownTree
 	case nsenter.Openat2:
 		v.origins[dst] = named
+		if from := v.origins[in.Args[0].Value]; in.Args[0].Kind == nsenter.SlotValue && (from == ownTree || from == ownFile) && v.how(in, 2) == beneath {
+			v.origins[dst] = ownFile
+		}
 	case nsenter.Setns, nsenter.Unshare:
 		v.joined = true
 		v.inside = v.inside || v.rootAttached && in.Sys == nsenter.Setns
@@ -307,7 +311,7 @@ func (v *verifier) directory(a nsenter.Arg) bool {
 		return false
 	}
 	switch v.origins[a.Value] {
-	case named, ownTree, hostTree:
+	case named, ownTree, hostTree, ownFile:
 		return true
 	}
 	return false
@@ -363,9 +367,17 @@ func containsSlot(list []uint64, slot uint64) bool {
 }
 
 // mountSources is rule 4: what is mounted comes from the host's side or from the
-// program itself. A file of the container's tree may only be mounted on itself.
+// program itself. A file of the container's tree may only be mounted on itself, or
+// be copied into what the program made.
 func (v *verifier) mountSources(i int, in *nsenter.Instruction) error {
-	if in.Sys != nsenter.MoveMount {
+	switch in.Sys {
+	case nsenter.Sendfile:
+		if v.origins[in.Args[0].Value] != ownFile || v.origins[in.Args[1].Value] != named {
+			return v.broken(i, "rule 4: what is copied does not go from the container's tree to a file that the program made")
+		}
+		return nil
+	case nsenter.MoveMount:
+	default:
 		return nil
 	}
 	tree := in.Args[0]

@@ -193,6 +193,14 @@ func tracedBundles() []traced {
 			},
 		},
 		{
+			name: "files that are copied and links", make: func(b *box) {
+				covered(b.t, b.rootfs+"/data")
+				b.mount("/data", "tmpfs", "tmpfs", "tmpcopyup")
+				b.mount("/etc/link", "bind", b.linked()+"link", "bind", "copy-symlink")
+				b.mount("/etc/inode", "bind", b.linked()+"link", "bind", "src-nofollow")
+			},
+		},
+		{
 			name: "tmpfs of all kinds", make: func(b *box) {
 				b.mount("/tmp", "tmpfs", "tmpfs")
 				b.mount("/fresh", "tmpfs", "tmpfs", "ro", "size=64k")
