@@ -42,6 +42,7 @@ type joining struct {
 	rec      *record
 	init     int // pidfd of the container's init
 	cgroupNS int // its cgroup namespace, -1 if that is brig's own
+	root     int // its root, -1 if its mount namespace leads there
 	group    *cgroups.Group
 	stage    *nsenter.Stage
 	program  *nsenter.Program
@@ -56,7 +57,7 @@ type joining struct {
 // Exec runs a process in a container. It returns the payload's exit status, 128 and
 // the signal's number for one that was killed, 0 for one that is detached.
 func (r *Runtime) Exec(o *ExecOptions) (int, error) {
-	j := &joining{o: o, init: -1, cgroupNS: -1, pidfd: -1}
+	j := &joining{o: o, init: -1, cgroupNS: -1, root: -1, pidfd: -1}
 	defer j.close()
 	if err := j.find(r); err != nil {
 		return ExecStatus, err
@@ -181,6 +182,11 @@ func (j *joining) facts(in *plan.Input) error {
 			return fault.Hostf("", err, "open the cgroup namespace of process %d", j.rec.Pid)
 		}
 	}
+	if in.Join.Root = in.Hook == nil && !plan.NewMountNamespace(in.Spec); in.Join.Root {
+		if j.root, err = proc.root(j.rec.Pid); err != nil {
+			return fault.Hostf("/root/path", err, "open the root of process %d", j.rec.Pid)
+		}
+	}
 	// All of that was init's if it is still there.
 	if err := unix.PidfdSendSignal(j.init, 0, nil, 0); err != nil {
 		return fault.Hostf("", err, "look at process %d once more", j.rec.Pid)
@@ -200,6 +206,9 @@ func (j *joining) spawn(in *plan.Input) error {
 	handed.Files = append(handed.Files, j.init)
 	if j.cgroupNS >= 0 {
 		handed.Files = append(handed.Files, j.cgroupNS)
+	}
+	if j.root >= 0 {
+		handed.Files = append(handed.Files, j.root)
 	}
 	var err error
 	j.stage, err = nsenter.Start(j.program, handed)
@@ -350,7 +359,7 @@ func (j *joining) close() {
 	if j.group != nil {
 		j.group.Close()
 	}
-	for _, fd := range [...]int{j.init, j.pidfd, j.cgroupNS} {
+	for _, fd := range [...]int{j.init, j.pidfd, j.cgroupNS, j.root} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}

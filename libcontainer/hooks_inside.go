@@ -82,7 +82,7 @@ func (r *Runtime) runInside(kind string, i int, h *hook, rec *record, join func(
 		status = Created
 	}
 	return h.call(kind, i, rec.hookState(status, pid), func(c *hookChild, files [3]int) error {
-		j := &joining{o: &ExecOptions{ID: rec.ID, Detach: true, Stdio: files}, rec: rec, init: -1, cgroupNS: -1, pidfd: -1}
+		j := &joining{o: &ExecOptions{ID: rec.ID, Detach: true, Stdio: files}, rec: rec, init: -1, cgroupNS: -1, root: -1, pidfd: -1}
 		defer j.close()
 		if err := join(j); err != nil {
 			return wrapped(kind, i, err)

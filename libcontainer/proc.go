@@ -159,6 +159,11 @@ func (p procfs) namespace(pid int, name string) (int, error) {
 	return unix.Openat(p.fd, strconv.Itoa(pid)+"/ns/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 }
 
+// root opens the root of a process.
+func (p procfs) root(pid int) (int, error) {
+	return unix.Openat(p.fd, strconv.Itoa(pid)+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
 // read reads a small file of a process.
 func (p procfs) read(pid int, name string) (string, error) {
 	fd, err := p.open(pid, name, unix.O_RDONLY)

@@ -146,6 +146,7 @@ func everyProcess(b *Builder, fd, buffer int) {
 	b.CallTo(fd, PidfdOpen, Imm(1), Imm(0))
 	b.CallTo(buffer, Getpid)
 	b.Call(Setsid)
+	b.Call(Chroot, b.Str("."))
 	b.Call(Sethostname, b.Str("host"), Imm(4))
 	b.Call(Setdomainname, b.Str("domain"), Imm(6))
 	filter := b.Bytes([]byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f})

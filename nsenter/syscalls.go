@@ -9,6 +9,7 @@ const (
 	Accept4 Sys = iota
 	Capget
 	Capset
+	Chroot
 	ClockGettime
 	Clone3
 	Close
@@ -84,6 +85,7 @@ var sysTable = [sysLast]sysEntry{
 	Accept4:          {"accept4", 288, 242, "fppK"},
 	Capget:           {"capget", 125, 90, "hp"},
 	Capset:           {"capset", 126, 91, "hC"},
+	Chroot:           {"chroot", 161, 51, "s"},
 	ClockGettime:     {"clock_gettime", 228, 113, "kp"},
 	Clone3:           {"clone3", 435, 435, "cu"},
 	Close:            {"close", 3, 57, "f"},

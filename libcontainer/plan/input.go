@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"brig/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -47,6 +49,9 @@ type Input struct {
 type Joined struct {
 	// Namespaces are the CLONE_ flags of those of init that are not brig's own.
 	Namespaces uint64
+	// Root says that the container's root is not that of its mount namespace: the
+	// stage is handed it.
+	Root bool
 }
 
 // Hook is what a hook differs in from a payload.
@@ -100,6 +105,25 @@ func (in *Input) initFD() int { return in.listenFD() }
 // will then not do.
 func (in *Input) cgroupNamespaceFD() int { return in.initFD() + 1 }
 
+// rootFD is the container's root, where its mount namespace does not lead there.
+func (in *Input) rootFD() int {
+	if in.joinsCgroupNamespace() {
+		return in.cgroupNamespaceFD() + 1
+	}
+	return in.initFD() + 1
+}
+
+// detached says that the container gets no mount namespace of its own, but a tree
+// of mounts that are attached nowhere.
+func (in *Input) detached() bool {
+	return in.Join == nil && !NewMountNamespace(in.Spec)
+}
+
+// NewMountNamespace says that a container gets a mount namespace of its own.
+func NewMountNamespace(s *specs.Spec) bool {
+	return s.Linux != nil && slices.ContainsFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.MountNamespace && n.Path == "" })
+}
+
 // hostHook is the hook that runs before pivot_root, or nil.
 func (in *Input) hostHook() *Hook {
 	if in.Hook != nil && in.Hook.Host {
@@ -118,6 +142,8 @@ func (in *Input) idMapFD(i int) int { return in.lastFD() - len(in.IDMaps) + 1 + 
 // lastFD is the highest fd that the stage is handed.
 func (in *Input) lastFD() int {
 	switch {
+	case in.Join != nil && in.Join.Root:
+		return in.rootFD()
 	case in.joinsCgroupNamespace():
 		return in.cgroupNamespaceFD()
 	case in.Join != nil:

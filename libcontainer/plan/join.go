@@ -65,6 +65,11 @@ func (c *compiler) enter() {
 // inside opens the container's root, which setns has made the working directory.
 func (c *compiler) inside() {
 	c.root = c.b.Slot("root")
+	if c.in.Join.Root {
+		c.step("/root/path", "enter the container's root")
+		c.b.Call(nsenter.Fchdir, nsenter.Imm(uint64(c.in.rootFD())))
+		c.b.Call(nsenter.Chroot, c.b.Str("."))
+	}
 	c.step("/root/path", "open the container's root")
 	c.openat2(c.root, nil, nsenter.Int(unix.AT_FDCWD), ".", unix.O_PATH|unix.O_DIRECTORY, inRoot)
 }

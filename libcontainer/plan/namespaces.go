@@ -67,7 +67,7 @@ func (c *compiler) openNamespaces() {
 func (c *compiler) joinNamespaces() {
 	user := func(want bool) {
 		for _, ns := range c.nsFDs {
-			if (ns.Type == specs.UserNamespace) == want {
+			if (ns.Type == specs.UserNamespace) == want && ns.Type != specs.MountNamespace {
 				c.step(ns.pointer, "join the "+string(ns.Type)+" namespace")
 				c.b.Call(nsenter.Setns, nsenter.Val(ns.slot), nsenter.Imm(namespaceFlag(ns.Type)))
 				c.close(ns.slot)

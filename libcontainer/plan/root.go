@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"brig/libcontainer/fault"
 	"brig/nsenter"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -29,6 +30,9 @@ func propagationFlag(word string) (flag uint64, recursive bool) {
 // container mounts never reaches the host. One call on the whole tree, never a
 // reading of mountinfo, which skips entries under load (runc#2404).
 func (c *compiler) propagation() {
+	if c.in.detached() {
+		return // the tree is, and the namespace is not the container's
+	}
 	flag := uint64(unix.MS_SLAVE)
 	if word, _ := propagationFlag(c.spec.Linux.RootfsPropagation); word == unix.MS_PRIVATE {
 		flag = word
@@ -40,6 +44,9 @@ func (c *compiler) propagation() {
 // openRoot clones the tree of the root file system. With a mount entry for "/"
 // that entry's options apply to it.
 func (c *compiler) openRoot() {
+	if c.in.detached() && !c.in.Host.CloneDetached {
+		c.faults = append(c.faults, fault.Hostf("/linux/namespaces", unix.EOPNOTSUPP, "a container without a new mount namespace needs Linux 6.15"))
+	}
 	c.root = c.b.Slot("root")
 	c.step("/root/path", "open the root file system")
 	c.cloneHostTree(c.root, c.in.Rootfs, true, true)
@@ -76,6 +83,9 @@ func (c *compiler) rootMount() *mount {
 // attachRoot mounts the tree over the root of the new mount namespace, where it
 // stays until pivot_root: mounts need a place in the namespace before 6.15.
 func (c *compiler) attachRoot() {
+	if c.in.detached() {
+		return
+	}
 	c.step("/root/path", "attach the root file system")
 	c.attach(c.root, c.under())
 	if c.base != 0 {
@@ -87,7 +97,7 @@ func (c *compiler) attachRoot() {
 // mount namespace looks for it where the config says that it is, with the host's
 // files around it. Init can open it as long as it has the ids of brig.
 func (c *compiler) place() {
-	if !c.waitsForHooks() {
+	if !c.waitsForHooks() || c.in.detached() {
 		return
 	}
 	c.step("/root/path", "open the place of the root file system")
@@ -118,14 +128,20 @@ func (c *compiler) readonly() {
 // pivot makes the tree the root. The host's tree ends up on top of it for one
 // instruction, and is then detached whole.
 func (c *compiler) pivot() {
+	if c.in.detached() {
+		c.joinMounts()
+	}
 	c.step("/root/path", "enter the root file system")
 	if c.in.NoPivot && c.base != 0 {
 		c.attach(c.root, nsenter.Int(unix.AT_FDCWD))
 	}
 	c.b.Call(nsenter.Fchdir, nsenter.Val(c.root))
-	if c.in.NoPivot {
+	switch {
+	case c.in.detached():
+		c.b.Call(nsenter.Chroot, c.b.Str("."))
+	case c.in.NoPivot:
 		c.enterWithoutPivot()
-	} else {
+	default:
 		c.b.Call(nsenter.PivotRoot, c.b.Str("."), c.b.Str("."))
 		if c.mask != 0 && !c.in.Host.CloneDetached && c.base == 0 {
 			// It lies on the host's root, where it was put to be cloned from.
@@ -138,6 +154,19 @@ func (c *compiler) pivot() {
 	if flag, recursive := propagationFlag(word); flag != 0 {
 		c.step("/linux/rootfsPropagation", "make the root file system "+word)
 		c.setattr(nsenter.Val(c.root), recursive, 0, 0, flag)
+	}
+}
+
+// joinMounts enters a mount namespace that is given by path. The tree is complete
+// by then: the kernel mounts on a detached tree only in the namespace where it was
+// made.
+func (c *compiler) joinMounts() {
+	for _, ns := range c.nsFDs {
+		if ns.Type == specs.MountNamespace {
+			c.step(ns.pointer, "join the mount namespace")
+			c.b.Call(nsenter.Setns, nsenter.Val(ns.slot), nsenter.Imm(unix.CLONE_NEWNS))
+			c.close(ns.slot)
+		}
 	}
 }
 

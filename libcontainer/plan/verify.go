@@ -2,7 +2,6 @@ package plan
 
 import (
 	"bytes"
-	"strings"
 	"unsafe"
 
 	"brig/libcontainer/fault"
@@ -24,7 +23,9 @@ type Requirements struct {
 	ReadonlyRoot    bool
 	SetgroupsDenied bool
 	NoPivot         bool
+	Detached        bool
 	Join            *Joined
+	RootFD          int // number of the root of the container to join
 	InitFD          int // number of the pidfd of the init to join
 	HostHook        *Hook
 
@@ -44,6 +45,8 @@ func requirementsOf(in *Input) Requirements {
 		ReadonlyRoot:    in.Spec.Root.Readonly,
 		SetgroupsDenied: in.Host.SetgroupsDenied,
 		NoPivot:         in.NoPivot,
+		Detached:        in.detached(),
+		RootFD:          in.rootFD(),
 		Join:            in.Join,
 		InitFD:          in.initFD(),
 		HostHook:        in.hostHook(),
@@ -68,9 +71,10 @@ func Verify(p *nsenter.Program, r Requirements) error {
 	if v.fork < 0 {
 		return v.broken(0, "there is no fork: init would be brig's own stage")
 	}
-	// Who joins finds the root attached, and is inside from its first instruction.
-	v.inside = r.Join != nil && r.HostHook == nil
-	v.rootAttached = v.inside
+	// Who joins finds the root attached, and is inside from its first instruction but
+	// where the mount namespace does not lead there.
+	v.rootAttached = r.Join != nil && r.HostHook == nil
+	v.inside = v.rootAttached && !r.Join.Root
 	rules := [...]func(i int, in *nsenter.Instruction) error{
 		v.joins, v.terminals, v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
 	}
@@ -78,6 +82,10 @@ func Verify(p *nsenter.Program, r Requirements) error {
 		in := &p.Instructions[i]
 		if in.Op != nsenter.OpCall && in.Op != nsenter.OpFork {
 			continue
+		}
+		// A tree that is attached nowhere is as good as attached once init works on it.
+		if r.Detached && i == v.fork {
+			v.rootAttached, v.root = true, v.ownRoot().Value
 		}
 		for _, rule := range rules {
 			if err := rule(i, in); err != nil {
@@ -203,7 +211,9 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 		}
 	case nsenter.Setns, nsenter.Unshare:
 		v.joined = true
-		v.inside = v.inside || v.rootAttached && in.Sys == nsenter.Setns
+		v.inside = v.inside || v.rootAttached && in.Sys == nsenter.Setns && !v.r.Detached
+	case nsenter.Chroot:
+		v.inside = true
 	case nsenter.MoveMount:
 		v.moved = true
 		v.attached = append(v.attached, in.Args[0].Value)
@@ -217,93 +227,6 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 		v.musts = append(v.musts, i)
 		v.inside = v.inside || in.Sys == nsenter.PivotRoot
 	}
-}
-
-func single(name string) bool {
-	return name != "" && name != "." && name != ".." && !strings.Contains(name, "/")
-}
-
-// paths is rule 1: in the container a name is resolved once, by openat2 with a
-// RESOLVE_ flag on an fd; everything else takes an fd, or a single component of a
-// directory that such an openat2 or the program itself made.
-func (v *verifier) paths(i int, in *nsenter.Instruction) error {
-	if !v.container(i) {
-		return nil
-	}
-	switch in.Sys {
-	case nsenter.Openat2:
-		if v.how(in, 2)&unix.RESOLVE_NO_MAGICLINKS == 0 || v.how(in, 2)&^unix.RESOLVE_NO_MAGICLINKS == 0 && v.rootAttached {
-			return v.broken(i, "rule 1: openat2 may follow links out of the root")
-		}
-		if strings.HasPrefix(v.text(in.Args[1]), "/") {
-			return v.broken(i, "rule 1: openat2 of an absolute path")
-		}
-		if in.Args[0].Kind != nsenter.SlotValue && v.rootAttached && !v.inside {
-			return v.broken(i, "rule 1: openat2 from the host's root")
-		}
-	case nsenter.Mkdirat, nsenter.Mknodat, nsenter.Symlinkat:
-		dir, name := in.Args[0], in.Args[1]
-		if in.Sys == nsenter.Symlinkat {
-			dir, name = in.Args[1], in.Args[2]
-		}
-		if !v.directory(dir) || !single(v.text(name)) {
-			return v.broken(i, "rule 1: a name that is no single component of an open directory")
-		}
-	case nsenter.OpenTree, nsenter.Fchownat, nsenter.Fchmodat2, nsenter.Faccessat2, nsenter.Readlinkat:
-		name := v.text(in.Args[1])
-		if name != "" && (!v.directory(in.Args[0]) || !single(name)) {
-			return v.broken(i, "rule 1: a name that is no single component of an open directory")
-		}
-		if name != "" && v.follows(in) {
-			return v.broken(i, "rule 1: a link of the container may be followed")
-		}
-	case nsenter.Statx, nsenter.MountSetattr:
-		if v.text(in.Args[1]) != "" {
-			return v.broken(i, "rule 1: a path instead of an fd")
-		}
-	case nsenter.MoveMount:
-		if v.text(in.Args[1]) != "" || v.text(in.Args[3]) != "" {
-			return v.broken(i, "rule 1: a path instead of an fd")
-		}
-	case nsenter.PivotRoot:
-		if v.text(in.Args[0]) != "." || v.text(in.Args[1]) != "." || v.previous(i) != nsenter.Fchdir {
-			return v.broken(i, `rule 1: pivot_root takes "." right after fchdir`)
-		}
-	case nsenter.Umount2:
-		if v.text(in.Args[0]) != "." || in.Args[1].Value != unix.MNT_DETACH || v.previous(i) != nsenter.PivotRoot && v.previous(i) != nsenter.Umount2 {
-			return v.broken(i, `rule 1: umount2 takes "." right after pivot_root`)
-		}
-	}
-	return nil
-}
-
-// follows says whether a call with a name follows a link of that name. In a file
-// system of the program's own there is none.
-func (v *verifier) follows(in *nsenter.Instruction) bool {
-	flags := uint64(unix.AT_SYMLINK_NOFOLLOW)
-	switch in.Sys {
-	case nsenter.OpenTree:
-		flags = in.Args[2].Value
-	case nsenter.Fchmodat2, nsenter.Faccessat2:
-		flags = in.Args[3].Value
-	case nsenter.Fchownat:
-		flags = in.Args[4].Value
-	}
-	return flags&unix.AT_SYMLINK_NOFOLLOW == 0 && v.origins[in.Args[0].Value] != ownTree
-}
-
-func (v *verifier) previous(i int) nsenter.Sys {
-	for i--; i > v.fork; i-- {
-		if v.p.Instructions[i].Op == nsenter.OpCall && v.p.Instructions[i].Sys != nsenter.ClockGettime {
-			return v.p.Instructions[i].Sys
-		}
-	}
-	return nsenter.Clone3
-}
-
-// how reads a word of the open_how of an openat2.
-func (v *verifier) how(in *nsenter.Instruction, word int) uint64 {
-	return v.p.Pointed(in.Args[2], word)
 }
 
 func (v *verifier) directory(a nsenter.Arg) bool {

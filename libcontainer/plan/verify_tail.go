@@ -86,10 +86,13 @@ func isPrctl(option, arg uint64) func(*nsenter.Instruction) bool {
 // with nothing between the filter and execve.
 func (v *verifier) tail() error {
 	calls := []tailCall{
-		{"enter the root", v.r.Join != nil, func(in *nsenter.Instruction) bool {
+		{"enter the root", v.r.Join != nil && !v.r.Join.Root, func(in *nsenter.Instruction) bool {
+			if v.r.Detached || v.r.Join != nil {
+				return in.Sys == nsenter.Chroot
+			}
 			return in.Sys == nsenter.PivotRoot || v.r.NoPivot && in.Sys == nsenter.Setns
 		}},
-		{"drop the host's tree", v.r.NoPivot || v.r.Join != nil, is(nsenter.Umount2)},
+		{"drop the host's tree", v.r.NoPivot || v.r.Join != nil || v.r.Detached, is(nsenter.Umount2)},
 		{"proof that nothing covers the root", v.r.Join != nil, func(in *nsenter.Instruction) bool {
 			return in.Sys == nsenter.Openat2 && v.text(in.Args[1]) == ".." && v.how(in, 2)&unix.RESOLVE_NO_XDEV != 0
 		}},

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"brig/libcontainer/fault"
@@ -73,15 +74,17 @@ func (c *check) namespaces() {
 	c.requiredNamespaces()
 }
 
-// requiredNamespaces asks for a new mount namespace, because brig has no other way
-// to give a container its root: chroot among the mounts of the host confines
-// nobody, and a mount namespace of someone else is not brig's to rebuild.
+// requiredNamespaces asks for the namespaces without which others make no sense. In
+// a mount namespace of somebody else brig mounts nothing: the container's root is a
+// tree of its own, which only those reach whose root it is.
 func (c *check) requiredNamespaces() {
-	switch ns := c.namespace(specs.MountNamespace); {
-	case ns == nil:
-		c.fail("/linux/namespaces", "a mount namespace is missing: without one the container would share the mounts of the host")
-	case ns.Path != "":
-		c.fail("/linux/namespaces", "the mount namespace has to be a new one, without a path")
+	if !c.newNamespace(specs.MountNamespace) {
+		if c.namespace(specs.UserNamespace) != nil {
+			c.fail("/linux/namespaces", "with a user namespace the mount namespace has to be a new one")
+		}
+		if p := c.Process; p != nil && p.Capabilities != nil && slices.Contains(p.Capabilities.Bounding, "CAP_SYS_ADMIN") && slices.Contains(p.Capabilities.Bounding, "CAP_SYS_CHROOT") {
+			c.warn("/linux/namespaces", "without a new mount namespace, CAP_SYS_ADMIN and CAP_SYS_CHROOT are a way out of the root file system")
+		}
 	}
 	if c.options.Rootless && c.namespace(specs.UserNamespace) == nil {
 		c.fail("/linux/namespaces", "an ordinary user needs a user namespace for a container")

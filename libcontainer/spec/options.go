@@ -215,6 +215,10 @@ func (r *optionReader) data(option string) {
 		}
 		r.idmap(key, value)
 		return
+	case r.Bind && (key == "size" || key == "mode") && found:
+		// Of a tmpfs. Configs are about that have the same list for all their mounts.
+		r.warns(r.index, "%q has no effect on a bind mount, ignored", option)
+		return
 	case r.Bind:
 		r.fail("%q is an option of a file system, which a bind mount cannot change", option)
 		return

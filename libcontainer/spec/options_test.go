@@ -229,7 +229,7 @@ func FuzzMountOptions(f *testing.F) {
 		// Nothing gets lost: every option that is no word is a parameter.
 		if n := len(slices.DeleteFunc(m.Options, func(s string) bool {
 			key, _, found := strings.Cut(s, "=")
-			return findWord(s) != nil || found && (key == "idmap" || key == "ridmap")
+			return findWord(s) != nil || found && (key == "idmap" || key == "ridmap" || o.Bind && (key == "size" || key == "mode"))
 		})); n != len(o.Data) {
 			t.Errorf("%d options of the file system became %d", n, len(o.Data))
 		}

@@ -192,7 +192,7 @@ func TestMountRules(t *testing.T) {
 		{name: "below /proc", patch: mount(`{"destination": "/proc/self/attr", "type": "tmpfs"}`), want: want{pointer: "/mounts/0/destination", op: `nothing can be mounted on "/proc/self/attr"`}},
 		{name: "option without a name", patch: mount(`{"destination": "/tmp", "type": "tmpfs", "options": ["ro", "=1"]}`), want: want{pointer: "/mounts/0/options/1", op: "has no name"}},
 		{name: "options in one word", patch: mount(`{"destination": "/tmp", "type": "tmpfs", "options": ["ro,nosuid"]}`), want: want{pointer: "/mounts/0/options/0", op: "are several mount options"}},
-		{name: "option of a file system on a bind mount", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind", "size=1"]}`), want: want{pointer: "/mounts/0/options/1", op: "which a bind mount cannot change"}},
+		{name: "option of a file system on a bind mount", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind", "nr_inodes=1"]}`), want: want{pointer: "/mounts/0/options/1", op: "which a bind mount cannot change"}},
 		{name: "remount", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind", "remount"]}`), want: want{pointer: "/mounts/0/options/1", op: "not supported by this version"}},
 		{name: "a mapping of its own", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind"], "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}`), want: want{pointer: "/mounts/0/uidMappings", op: "not supported by this version"}},
 	})
