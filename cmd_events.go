@@ -19,6 +19,7 @@ func eventsCommand() *cli.Command {
 		Flags: []cli.Flag{
 			text("interval", "5s", "`TIME` between two statistics"),
 			toggle("stats", "print the statistics once"),
+			toggle("memory-pressure", "print also when processes have waited for memory"),
 		},
 		Action: func(c *cli.Context) error {
 			id, err := oneArgument(c)
@@ -33,7 +34,8 @@ func eventsCommand() *cli.Command {
 				interval = 0
 			}
 			out := json.NewEncoder(c.App.Writer)
-			return runtime(c).Events(id, interval, func(e libcontainer.Event) error {
+			o := &libcontainer.EventOptions{ID: id, Interval: interval, Pressure: c.Bool("memory-pressure")}
+			return runtime(c).Events(o, func(e libcontainer.Event) error {
 				if err := out.Encode(e); err != nil {
 					return fault.Hostf("", err, "print an event")
 				}

@@ -36,6 +36,7 @@ func supported() *features.Features {
 		OCIVersionMin: "1.0.0",
 		OCIVersionMax: specVersion,
 		MountOptions:  spec.MountOptionWords(),
+		Hooks:         []string{"createContainer", "createRuntime", "poststart", "poststop", "prestart", "startContainer"},
 		Linux: &features.Linux{
 			Namespaces:   namespaces(),
 			Capabilities: capabilities(),

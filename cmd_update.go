@@ -39,6 +39,8 @@ func updateCommand() *cli.Command {
 			text("kernel-memory", "", "ignored: cgroup v2 has no limit of kernel memory"),
 			text("kernel-memory-tcp", "", "ignored: cgroup v2 has no limit of TCP buffers"),
 			text("pids-limit", "", "limit of processes"),
+			text("l3-cache-schema", "", "`SCHEMA` of the L3 cache for the class of service"),
+			text("mem-bw-schema", "", "`SCHEMA` of memory bandwidth for the class of service"),
 		},
 		Action: func(c *cli.Context) error {
 			id, err := oneArgument(c)
@@ -49,7 +51,8 @@ func updateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return runtime(c).Update(id, resources)
+			rdt := &specs.LinuxIntelRdt{L3CacheSchema: c.String("l3-cache-schema"), MemBwSchema: c.String("mem-bw-schema")}
+			return runtime(c).Update(id, resources, rdt)
 		},
 	}
 }

@@ -292,6 +292,24 @@ func hugepageSizes(dir string) []string {
 // of memory.
 func (g *Group) OOMKills() uint64 { return parseKeys(g.text("memory.events"))["oom_kill"] }
 
+// Pressure is how long the tasks of the group have waited for memory.
+func (g *Group) Pressure() *PSI { return parsePSI(g.text("memory.pressure")) }
+
+// WatchPressure returns an fd that has POLLPRI whenever tasks of the group have waited
+// for memory for a tenth of a window of two seconds. Ordinary users may have no other
+// windows.
+func (g *Group) WatchPressure() (int, error) {
+	fd, err := unix.Openat(g.fd, "memory.pressure", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return -1, err
+	}
+	if _, err := unix.Write(fd, []byte("some 200000 2000000\x00")); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
 // Watch returns an inotify fd that becomes readable when the group counts an event of
 // its memory, or gets or loses its processes.
 func (g *Group) Watch() (int, error) {

@@ -108,13 +108,33 @@ func (fs resctrl) makeClass(g *rdtGroups, lines []string, intend func(kind, valu
 	if len(lines) == 0 {
 		return nil
 	}
-	if err := fs.write(path.Join(g.Class, "schemata"), strings.Join(lines, "\n")+"\n"); err != nil {
-		err = fs.fail("", err, "write the schemata of %q", g.Class)
+	if err := fs.change(g.Class, lines); err != nil {
 		unix.Rmdir(fs.path(g.Class))
 		g.Own = false
 		return err
 	}
 	return nil
+}
+
+// change writes another schema of a class that is there.
+func (fs resctrl) change(class string, lines []string) error {
+	if err := fs.write(path.Join(class, "schemata"), strings.Join(lines, "\n")+"\n"); err != nil {
+		return fs.fail("", err, "write the schemata of %q", class)
+	}
+	return nil
+}
+
+// swap is change, and returns the schema that there was.
+func (fs resctrl) swap(class string, lines []string) ([]string, error) {
+	raw, err := os.ReadFile(fs.path(path.Join(class, "schemata")))
+	if err != nil {
+		return nil, fault.Hostf(rdtPointer, errnoOf(err), "read the schemata of %q", class)
+	}
+	var before []string
+	for line := range strings.Lines(string(raw)) {
+		before = append(before, strings.TrimSpace(line))
+	}
+	return before, fs.change(class, lines)
 }
 
 // monitor makes a group that counts what the container alone uses.

@@ -294,3 +294,22 @@ func TestWithoutResctrl(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Another schema is written whole, and what there was comes back.
+func TestResctrlSwap(t *testing.T) {
+	fs := newResctrl(t)
+	g, err := fs.make("box", &specs.LinuxIntelRdt{L3CacheSchema: "L3:0=f0"}, func(string, string) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := fs.swap(g.Class, []string{"L3:0=0f", "MB:0=50"})
+	if err != nil || fs.text(t, "box/schemata") == "" || !strings.HasPrefix(fs.text(t, "box/schemata"), "L3:0=0f\nMB:0=50\n") {
+		t.Errorf("%v, %q", err, fs.text(t, "box/schemata"))
+	}
+	if !slices.Contains(before, "L3:0=f0") {
+		t.Errorf("before it was %q", before)
+	}
+	if _, err := fs.swap("none", []string{"L3:0=0f"}); err == nil || !strings.Contains(err.Error(), `read the schemata of "none"`) {
+		t.Errorf("%v", err)
+	}
+}

@@ -34,7 +34,8 @@ func (r *Runtime) openRoot(create bool) (int, error) {
 		if err := os.MkdirAll(filepath.Dir(r.Root), 0o755); err != nil {
 			return -1, fault.Hostf("", pathErrno(err), "create the directory above --root %s", r.Root)
 		}
-		if err := unix.Mkdir(r.Root, rootMode); err != nil && !errors.Is(err, unix.EEXIST) {
+		// Without the sticky bit systemd-tmpfiles clears old files out of /run/user.
+		if err := unix.Mkdir(r.Root, rootMode|unix.S_ISVTX); err != nil && !errors.Is(err, unix.EEXIST) {
 			return -1, fault.Hostf("", err, "create --root %s", r.Root)
 		}
 		fd, err = unix.Open(r.Root, flags|unix.O_NOFOLLOW, 0)

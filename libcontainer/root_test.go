@@ -37,6 +37,9 @@ func TestClaimIsExclusive(t *testing.T) {
 	if won != 1 {
 		t.Errorf("%d claims of one ID", won)
 	}
+	if st, err := os.Stat(r.Root); err != nil || st.Mode()&(os.ModePerm|os.ModeSticky) != 0o700|os.ModeSticky {
+		t.Errorf("mode %v %v", st.Mode(), err)
+	}
 	st, err := os.Stat(r.Root + "/one")
 	if err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("mode %v %v", st.Mode(), err)

@@ -1,6 +1,8 @@
 package libcontainer
 
 import (
+	"errors"
+
 	"brig/cgroups"
 	"brig/libcontainer/fault"
 
@@ -9,7 +11,8 @@ import (
 
 // Update changes the limits of a container that runs. Device rules stay as they are,
 // as under runc: whoever updates a limit does not mean to open devices.
-func (r *Runtime) Update(id string, resources *specs.LinuxResources) error {
+// A schema is of the container's class of service.
+func (r *Runtime) Update(id string, resources *specs.LinuxResources, rdt *specs.LinuxIntelRdt) error {
 	d, rec, status, err := r.look(id)
 	if err != nil {
 		return err
@@ -17,6 +20,27 @@ func (r *Runtime) Update(id string, resources *specs.LinuxResources) error {
 	defer d.close()
 	if status == Stopped {
 		return errNotRunning(id)
+	}
+	lines := schemaLines(rdt)
+	if len(lines) > 0 && rec.rdtGroups.Class == "" {
+		return fault.Configf(rdtPointer, "%q has no class of service, whose schema could be changed", id)
+	}
+	before, err := updateSchema(rec.rdtGroups, lines)
+	if err != nil {
+		return err
+	}
+	if err := updateLimits(id, rec, resources, len(lines) > 0); err != nil {
+		_, back := updateSchema(rec.rdtGroups, before)
+		return errors.Join(err, back)
+	}
+	return nil
+}
+
+// updateLimits changes the limits of the cgroup, all or none. A container without one
+// is fine with a change of something else.
+func updateLimits(id string, rec *record, resources *specs.LinuxResources, changed bool) error {
+	if rec.Cgroup == "" && changed {
+		return nil
 	}
 	if rec.Cgroup == "" {
 		return fault.Configf("/linux/cgroupsPath", "%q has no cgroup, whose limits could be changed", id)
@@ -41,4 +65,16 @@ func (r *Runtime) Update(id string, resources *specs.LinuxResources) error {
 		return faults
 	}
 	return root.Update(group, writes)
+}
+
+// updateSchema writes the schema of a class of service, and returns what it was.
+func updateSchema(g rdtGroups, lines []string) (before []string, err error) {
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	fs, err := findResctrl()
+	if err != nil {
+		return nil, err
+	}
+	return fs.swap(g.Class, lines)
 }

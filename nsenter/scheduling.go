@@ -45,10 +45,14 @@ func (p *Program) formatSchedAttr(a Arg) string {
 // formatCPUs prints a cpu_set_t of a size in bytes.
 func (p *Program) formatCPUs(a, size Arg) string {
 	var cpus []string
-	for n := range int(size.Value) * 8 {
+	all := int(size.Value) * 8
+	for n := range all {
 		if p.Pointed(a, n/64)>>(n%64)&1 != 0 {
 			cpus = append(cpus, strconv.Itoa(n))
 		}
+	}
+	if len(cpus) == all && all > 64 {
+		return "[0-" + cpus[all-1] + "]" // a line that can be read
 	}
 	return "[" + strings.Join(cpus, " ") + "]"
 }

@@ -22,6 +22,23 @@ func (c *compiler) finalAffinity() {
 	}
 }
 
+// everyCPU is more CPUs than kernels are built for, in words of a mask.
+const everyCPU = 1024 / 64
+
+// resetAffinity lets the container run on all CPUs that its cgroup may use, whatever
+// those of brig are: engines that keep to a few CPUs do not mean their containers.
+func (c *compiler) resetAffinity() {
+	if c.in.Join != nil && c.spec.Process.ExecCPUAffinity != nil {
+		return // what it leaves open is the kernel's to decide
+	}
+	var mask [everyCPU]uint64
+	for i := range mask {
+		mask[i] = ^uint64(0)
+	}
+	c.step("", "run on all CPUs")
+	c.b.Call(nsenter.SchedSetaffinity, nsenter.Imm(0), nsenter.Imm(8*everyCPU), c.b.Words(mask[:]...))
+}
+
 func (c *compiler) affinity(pointer, list string) {
 	if list == "" {
 		return

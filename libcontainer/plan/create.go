@@ -27,6 +27,7 @@ var containerPart = [...]emitter{
 	{"place", (*compiler).place},
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
+	{"affinity", (*compiler).resetAffinity},
 	{"label", (*compiler).labels},
 	{"propagation", (*compiler).propagation},
 	{"container-sources", (*compiler).containerSources},

@@ -21,6 +21,7 @@ var joinHostPart = [...]emitter{
 var joinPart = [...]emitter{
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
+	{"affinity", (*compiler).resetAffinity},
 	{"affinity-final", (*compiler).finalAffinity},
 	{"label", (*compiler).labels},
 	{"inside", (*compiler).inside},

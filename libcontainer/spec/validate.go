@@ -21,13 +21,17 @@ type Options struct {
 
 // Validate runs all rules over a config but those of /linux/resources and
 // /linux/seccomp, which the packages that compile these have. It returns the warnings, and a fault.List
-// of every fault, in the order of the rules and, within a rule, of the config.
+// of every fault, in the order of the rules and, within a rule, of the config. A valid
+// config without /linux gets an empty one.
 func Validate(s *specs.Spec, o Options) (warnings []string, err error) {
 	c := newCheck(s, o)
 	for _, r := range rules() {
 		r.run(c)
 	}
-	return c.result()
+	if warnings, err = c.result(); err == nil && s.Linux == nil {
+		s.Linux = c.linux
+	}
+	return warnings, err
 }
 
 // rule checks one section of the config: all that it reports has a pointer at or

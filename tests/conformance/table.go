@@ -21,6 +21,10 @@ A cell counts tests passed / failed / skipped, in bold where the program fails. 
 that it prints outside of a test, the time limit of %v) counts as one failure. A program whose tests all lie in such
 errors counts nothing when it passes.
 
+An old crun gets help (tests/conformance/crun), without which it would start none of these containers: it refuses a config of
+a newer specification than its own, so each tells it 1.0.2; and where RLIMIT_MEMLOCK cannot be raised it gives up, so that
+error is kept from it.
+
 `
 
 // reason is why brig fails a program.

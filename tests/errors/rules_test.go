@@ -76,18 +76,14 @@ func TestLinux(t *testing.T) {
 			want: want{pointer: "/linux/namespaces/1/type", op: "the mount namespace is there twice"},
 		},
 		{
-			name: "no mount namespace", patch: `{"linux": {"namespaces": [{"type": "pid"}, {"type": "uts"}]}}`,
-			want: want{pointer: "/linux/namespaces", op: "a mount namespace is missing"},
-		},
-		{
-			name: "joined mount namespace", patch: `{"linux": {"namespaces": [{"type": "mount", "path": "/proc/1/ns/mnt"}, {"type": "uts"}]}}`,
-			want: want{pointer: "/linux/namespaces", op: "has to be a new one"},
+			name: "user namespace without a mount namespace", patch: `{"linux": {"namespaces": [{"type": "user", "path": "/proc/1/ns/user"}, {"type": "uts"}]}}`,
+			want: want{pointer: "/linux/namespaces", op: "with a user namespace the mount namespace has to be a new one"},
 		},
 		{
 			name: "relative namespace path", patch: `{"hostname": "", "linux": {"namespaces": [{"type": "mount"}, {"type": "uts", "path": "proc/1/ns/uts"}]}}`,
 			want: want{pointer: "/linux/namespaces/1/path", op: "is not an absolute path"},
 		},
-		{name: "no linux", patch: `{"linux": null, "hostname": ""}`, want: want{pointer: "/linux/namespaces", op: "a mount namespace is missing"}},
+		{name: "no linux", patch: `{"linux": null, "hostname": "h"}`, want: want{pointer: "/hostname", op: "cannot be set without a uts namespace"}},
 		{
 			name: "hostname of the host", patch: `{"linux": {"namespaces": [{"type": "mount"}, {"type": "uts", "path": "/proc/1/ns/uts"}]}}`,
 			want: want{pointer: "/hostname", op: "cannot be set in the uts namespace of the host"},
@@ -193,7 +189,7 @@ func TestMountRules(t *testing.T) {
 		{name: "option without a name", patch: mount(`{"destination": "/tmp", "type": "tmpfs", "options": ["ro", "=1"]}`), want: want{pointer: "/mounts/0/options/1", op: "has no name"}},
 		{name: "options in one word", patch: mount(`{"destination": "/tmp", "type": "tmpfs", "options": ["ro,nosuid"]}`), want: want{pointer: "/mounts/0/options/0", op: "are several mount options"}},
 		{name: "option of a file system on a bind mount", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind", "nr_inodes=1"]}`), want: want{pointer: "/mounts/0/options/1", op: "which a bind mount cannot change"}},
-		{name: "remount", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind", "remount"]}`), want: want{pointer: "/mounts/0/options/1", op: "not supported by this version"}},
-		{name: "a mapping of its own", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind"], "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}`), want: want{pointer: "/mounts/0/uidMappings", op: "not supported by this version"}},
+		{name: "remount", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind", "remount"]}`), want: want{pointer: "/mounts/0/options/1", op: "nothing is mounted there before"}},
+		{name: "half a mapping", patch: mount(`{"destination": "/tmp", "source": "/tmp", "options": ["bind"], "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}`), want: want{pointer: "/mounts/0/gidMappings", op: "these are missing"}},
 	})
 }

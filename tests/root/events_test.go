@@ -61,3 +61,20 @@ func TestEventsRefuse(t *testing.T) {
 	id := b.stopped()
 	b.refused("container with id "+id+" is not running", "events", "--stats", id)
 }
+
+// A container whose processes do not wait for memory has no event of it, and its
+// group can be watched all the same.
+func TestEventsMemoryPressure(t *testing.T) {
+	b := sleeping(t)
+	cmd := b.command("events", "--memory-pressure", "--interval", "50ms", b.id)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	if !strings.HasPrefix(line, `{"type":"stats","id":"`+b.id+`"`) {
+		t.Errorf("%s", line)
+	}
+	must(t, cmd.Process.Kill())
+	cmd.Wait()
+}

@@ -207,26 +207,6 @@ func TestExecStatus(t *testing.T) {
 	}
 }
 
-// The CPUs of exec are those of the process that the caller gives.
-func TestExecAffinity(t *testing.T) {
-	b := sleeping(t)
-	file := b.dir + "/process.json"
-	for affinity, want := range map[string]string{
-		`{"final":"0"}`:                 "0",
-		`{"initial":"0"}`:               "0",
-		`{"initial":"0","final":"0-1"}`: "0-1",
-	} {
-		write(t, file, `{"args":["/bin/sh","-c","grep ^Cpus_allowed_list /proc/self/status | cut -f2"],"cwd":"/","env":["PATH=/bin"],"user":{"uid":0,"gid":0},"execCPUAffinity":`+affinity+`}`)
-		if got := strings.TrimSpace(b.ok("exec", "--process", file, b.id)); got != want && !(want == "0-1" && got == "0") {
-			t.Errorf("%s: on %s, want %s", affinity, got, want)
-		}
-	}
-	write(t, file, `{"args":["/bin/true"],"cwd":"/","env":[],"user":{"uid":0,"gid":0},"execCPUAffinity":{"final":"8191"}}`)
-	if r := b.brig("exec", "--process", file, b.id); r.code != 255 || !strings.Contains(r.err, "/process/execCPUAffinity/final: run on the CPUs 8191: sched_setaffinity: EINVAL") {
-		t.Errorf("exit %d, %s", r.code, r.err)
-	}
-}
-
 // Engines look for these texts, and for 255.
 func TestExecRefuses(t *testing.T) {
 	b := sleeping(t)

@@ -94,6 +94,17 @@ func TestJoinedMountNamespace(t *testing.T) {
 	equal(t, reads(t, mounts), before)
 }
 
+// Without any section about Linux a container shares all namespaces, and has its own
+// root all the same.
+func TestNoNamespaces(t *testing.T) {
+	needs615(t)
+	host, err := os.Readlink("/proc/self/ns/mnt")
+	must(t, err)
+	b := newBox(t, `{"linux":null,"hostname":null,"mounts":null}`)
+	b.mount("/proc", "proc", "proc")
+	equal(t, b.run("readlink /proc/self/ns/mnt; ls / | tr '\n' ' '"), host+"\nbin dev etc home proc sys tmp ")
+}
+
 func TestNoMountNamespaceRefusals(t *testing.T) {
 	needs615(t)
 	refuse(t, []refusal{

@@ -64,3 +64,10 @@ func TestUpdateRefuses(t *testing.T) {
 	other := newBox(t)
 	other.refused("container not running", "update", other.stopped())
 }
+
+// A schema needs a class of service.
+func TestUpdateSchema(t *testing.T) {
+	b := sleeping(t)
+	b.refused("has no class of service, whose schema could be changed", "update", "--l3-cache-schema", "L3:0=f", b.id)
+	b.refused("has no class of service, whose schema could be changed", "update", "--mem-bw-schema", "MB:0=50", b.id)
+}
