@@ -55,6 +55,9 @@ func (b *box) say(messages ...string) {
 	b.t.Helper()
 	program := b.rootfs + "/bin/notify"
 	build := exec.Command("go", "build", "-o", program, "./notify")
+	if built := os.Getenv("BRIG_NOTIFY"); built != "" { // where there is no Go
+		build = exec.Command("cp", built, program)
+	}
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.t.Fatalf("%v: %s", err, out)

@@ -1,0 +1,128 @@
+package vm
+
+import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// top is the root of the tree.
+const top = "../.."
+
+// suite is a package whose tests run in the machine, as root and some as an
+// ordinary user.
+type suite struct {
+	dir  string // below the root of the tree
+	user string // who runs it
+	run  string // which tests, "" for all
+}
+
+var suites = []suite{
+	{dir: "tests/root", user: "root"},
+	{dir: "tests/errors", user: "root"},
+	{dir: "cgroups", user: "root"},
+	{dir: "libcontainer", user: "root"},
+}
+
+// name is that of the suite's log.
+func (s suite) name() string { return strings.ReplaceAll(s.dir, "/", "-") + "-" + s.user }
+
+// script runs every suite, and leaves a log and an exit status of each. Whatever a
+// suite does, the next one runs.
+func script(run string) string {
+	var b strings.Builder
+	b.WriteString("export BRIG_VM=1 BRIG_NOTIFY=/job/notify\ncd /job\n")
+	b.WriteString("uname -r >out/kernel; cat /sys/fs/cgroup/cgroup.controllers >out/controllers\n")
+	for _, s := range suites {
+		tests := s.run
+		if run != "" {
+			tests = run
+		}
+		as := ""
+		if s.user != "root" {
+			as = fmt.Sprintf("runuser -u %s -- env XDG_RUNTIME_DIR=/run/user/$(id -u %s) ", s.user, s.user)
+		}
+		fmt.Fprintf(&b, "(cd %s && %s./%s.test -test.v=test2json -test.timeout=25m -test.run '%s'; echo $? >/job/out/%s.status) >out/%s.log 2>&1\n",
+			s.dir, as, filepath.Base(s.dir), tests, s.name(), s.name())
+	}
+	return b.String()
+}
+
+// pack writes the tar that the machine gets: brig, the tests as programs, and what
+// they read.
+func pack(t *testing.T, name, run string) {
+	t.Helper()
+	dir := t.TempDir()
+	file, err := os.Create(name)
+	must(t, err)
+	defer file.Close()
+	w := tar.NewWriter(file)
+	add(t, w, top+"/brig", "brig")
+	build(t, "./tests/root/notify", dir+"/notify", "build")
+	add(t, w, dir+"/notify", "notify")
+	done := map[string]bool{}
+	for _, s := range suites {
+		if done[s.dir] {
+			continue
+		}
+		done[s.dir] = true
+		program := filepath.Base(s.dir) + ".test"
+		build(t, "./"+s.dir, filepath.Join(dir, program), "test", "-c")
+		add(t, w, filepath.Join(dir, program), s.dir+"/"+program)
+		addTree(t, w, s.dir+"/testdata")
+	}
+	must(t, os.WriteFile(dir+"/run", []byte(script(run)), 0o644))
+	add(t, w, dir+"/run", "run")
+	must(t, w.Close())
+}
+
+// build builds a package for the machine, without libc: it has another one.
+func build(t *testing.T, pkg, out string, verb ...string) {
+	t.Helper()
+	cmd := exec.Command("go", append(verb, "-tags", "urfave_cli_no_docs,osusergo,netgo", "-o", out, pkg)...)
+	cmd.Dir = top
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go %s %s: %v\n%s", strings.Join(verb, " "), pkg, err, text)
+	}
+}
+
+func add(t *testing.T, w *tar.Writer, from, to string) {
+	t.Helper()
+	file, err := os.Open(from)
+	must(t, err)
+	defer file.Close()
+	info, err := file.Stat()
+	must(t, err)
+	must(t, w.WriteHeader(&tar.Header{Name: to, Mode: int64(info.Mode().Perm()), Size: info.Size(), ModTime: info.ModTime()}))
+	_, err = io.Copy(w, file)
+	must(t, err)
+}
+
+func addTree(t *testing.T, w *tar.Writer, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(top, dir), func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			to, err := filepath.Rel(top, name)
+			must(t, err)
+			add(t, w, name, to)
+		}
+		return err
+	})
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
