@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -66,6 +67,7 @@ func enterSandbox() (int, error) {
 	if err != nil {
 		return 1, err
 	}
+	handDown(base)
 	group := filepath.Join(base, "brig-root-"+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(group, 0o755); err != nil {
 		return 1, err
@@ -80,6 +82,15 @@ func enterSandbox() (int, error) {
 		Cloneflags: syscall.CLONE_NEWPID, Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWCGROUP,
 		UseCgroupFD: true, CgroupFD: fd, Pdeathsig: syscall.SIGKILL,
 	}).Run())
+}
+
+// handDown lets the groups below the root have every controller there is. One that
+// cannot be handed down is one that the tests do without.
+func handDown(base string) {
+	list, _ := os.ReadFile(filepath.Join(base, "cgroup.controllers"))
+	for _, name := range strings.Fields(string(list)) {
+		os.WriteFile(filepath.Join(base, "cgroup.subtree_control"), []byte("+"+name), 0)
+	}
 }
 
 func again(role string, attr *syscall.SysProcAttr) *exec.Cmd {

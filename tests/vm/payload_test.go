@@ -37,7 +37,7 @@ func (s suite) name() string { return strings.ReplaceAll(s.dir, "/", "-") + "-" 
 // suite does, the next one runs.
 func script(run string) string {
 	var b strings.Builder
-	b.WriteString("export BRIG_VM=1 BRIG_NOTIFY=/job/notify\ncd /job\n")
+	b.WriteString("export BRIG_VM=1 TMPDIR=/var/tmp BRIG_NOTIFY=/job/notify\ncd /job\n")
 	b.WriteString("uname -r >out/kernel; cat /sys/fs/cgroup/cgroup.controllers >out/controllers\n")
 	for _, s := range suites {
 		tests := s.run
