@@ -61,7 +61,7 @@ func shared(t *testing.T, r *Root) Write {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range []Write{{File: "pids.max", Value: "1234"}, {File: "hugetlb.2MB.max", Value: "4194304"}} {
+	for _, w := range []Write{{File: "hugetlb.2MB.max", Value: "4194304"}, {File: "pids.max", Value: "1234"}} {
 		if slices.Contains(have, w.Controller()) {
 			w.Pointer = "/linux/resources/shared"
 			return w

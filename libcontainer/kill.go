@@ -53,7 +53,9 @@ func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 func openInit(id string, init identity) (int, error) {
 	pidfd, err := unix.PidfdOpen(init.pid, 0)
 	if err != nil {
-		if errors.Is(err, unix.ESRCH) {
+		// Before 6.15 EINVAL is the word for a number that is still that of a session or
+		// of a group of processes, and no more that of a process.
+		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
 			return -1, unix.ESRCH
 		}
 		return -1, fault.Hostf("", err, "open process %d of %q", init.pid, id)

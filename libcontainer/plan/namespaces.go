@@ -67,7 +67,7 @@ func (c *compiler) openNamespaces() {
 func (c *compiler) joinNamespaces() {
 	user := func(want bool) {
 		for _, ns := range c.nsFDs {
-			if (ns.Type == specs.UserNamespace) == want && ns.Type != specs.MountNamespace {
+			if (ns.Type == specs.UserNamespace) == want && !c.joinsLater(ns.Type) {
 				c.step(ns.pointer, "join the "+string(ns.Type)+" namespace")
 				c.b.Call(nsenter.Setns, nsenter.Val(ns.slot), nsenter.Imm(namespaceFlag(ns.Type)))
 				c.close(ns.slot)
@@ -76,6 +76,15 @@ func (c *compiler) joinNamespaces() {
 	}
 	user(c.in.Host.Rootless)
 	user(!c.in.Host.Rootless)
+}
+
+// joinsLater says that init itself joins a namespace: the mount namespace when its
+// tree is complete; the cgroup namespace when it is in its cgroup, because the kernel
+// lets nobody into a cgroup from within another's namespace where the hierarchy is
+// mounted with nsdelegate, as systemd does. Who gets a user namespace of his own has no
+// hold on that of others, and has to be in it before.
+func (c *compiler) joinsLater(t specs.LinuxNamespaceType) bool {
+	return t == specs.MountNamespace || t == specs.CgroupNamespace && !c.newNamespace(specs.UserNamespace)
 }
 
 // initSlots are what the parent of the fork knows of its child.

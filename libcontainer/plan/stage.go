@@ -46,6 +46,13 @@ func (c *compiler) session() {
 		c.step("", "join the cgroup namespace of init")
 		c.b.Call(nsenter.Setns, nsenter.Imm(uint64(c.in.cgroupNamespaceFD())), nsenter.Imm(unix.CLONE_NEWCGROUP))
 	}
+	for _, ns := range c.nsFDs {
+		if ns.Type == specs.CgroupNamespace && c.joinsLater(ns.Type) {
+			c.step(ns.pointer, "join the cgroup namespace")
+			c.b.Call(nsenter.Setns, nsenter.Val(ns.slot), nsenter.Imm(unix.CLONE_NEWCGROUP))
+			c.close(ns.slot)
+		}
+	}
 	if c.newNamespace("cgroup") {
 		c.step(c.namespacePointer("cgroup"), "create the cgroup namespace")
 		c.b.Call(nsenter.Unshare, nsenter.Imm(unix.CLONE_NEWCGROUP))

@@ -114,7 +114,7 @@ func TestHooksCreateContainer(t *testing.T) {
 					mkdir(t, d, 0o777)
 				}
 				// The root of a user namespace has to get there.
-				for d := b.dir; d != "/tmp"; d = d[:strings.LastIndexByte(d, '/')] {
+				for d := b.dir; d != os.TempDir(); d = d[:strings.LastIndexByte(d, '/')] {
 					must(t, os.Chmod(d, 0o755))
 				}
 				must(t, os.Chmod(b.rootfs+"/tmp", 0o777))
