@@ -24,7 +24,7 @@ STATICCHECK_VERSION := v0.8.2
 tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-bench deps-conformance
+.PHONY: help build generate demo test test-vm vm-shell fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-vm deps-bench deps-conformance
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,12 @@ demo: build ## run a hardened container and show what it may not do
 test: deps-test build ## run every test, with a summary; as root also those with real containers
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=20m ./...
+
+test-vm: deps-vm build ## boot whole machines with systemd and run the tests there; RUN=REGEX for some, KERNEL=trixie for one machine
+	BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./tests/vm
+
+vm-shell: deps-vm ## a shell in such a machine (KERNEL=trixie); poweroff leaves it
+	@sh tests/vm/shell.sh $(or $(KERNEL),trixie)
 
 fuzz: generate ## run every fuzz target for FUZZTIME (10s)
 	@GO='$(GO)' TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) sh tests/fuzz.sh
@@ -88,5 +94,5 @@ clean: ## remove everything that was built
 deps: ## install the Debian packages for build, test and bench that are missing
 	@sh tests/deps.sh build demo test bench conformance
 
-deps-build deps-test deps-bench deps-conformance:
+deps-build deps-test deps-vm deps-bench deps-conformance:
 	@sh tests/deps.sh $(@:deps-%=%)
