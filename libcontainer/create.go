@@ -48,8 +48,8 @@ type made struct {
 	rdt     rdtGroups
 	scope   scope            // the unit of systemd that is to be removed
 	systemd *systemd.Manager // nil without --systemd-cgroup
-	mounted bool // init waits for the hooks of create
-	due     bool // hooks have run, or the container is made: those of its end shall run
+	mounted bool             // init waits for the hooks of create
+	due     bool             // hooks have run, or the container is made: those of its end shall run
 	runtime *Runtime
 	pidfd   int
 	pidFile string

@@ -145,4 +145,3 @@ func (s scope) update(writes []cgroups.Write) error {
 	defer manager.Close()
 	return manager.Set(&systemd.Unit{Name: s.Name, User: s.User}, systemd.Properties(writes))
 }
-

@@ -119,6 +119,8 @@ func (b *bus) systemd(special map[string]func(call *message) []*message) {
 		switch call.member {
 		case "StartTransientUnit", "StopUnit":
 			return theJob(call, "done")
+		case "Get":
+			return []*message{{kind: reply, replySerial: call.serial, signature: "v", body: []any{Variant{"s", "/system.slice/brig-x.scope"}}}}
 		case "GetUnit":
 			return []*message{{kind: reply, replySerial: call.serial, signature: "o", body: []any{"/unit"}}}
 		}
@@ -140,13 +142,16 @@ func TestScope(t *testing.T) {
 	if err := m.Start(unit, 42, Properties([]cgroups.Write{{File: "memory.max", Value: "max"}})); err != nil {
 		t.Error(err)
 	}
+	if path, err := m.Cgroup(unit); err != nil || path != "/system.slice/brig-x.scope" {
+		t.Errorf("%q, %v", path, err)
+	}
 	if err := m.Set(unit, Properties([]cgroups.Write{{File: "pids.max", Value: "1"}})); err != nil {
 		t.Error(err)
 	}
 	if err := m.Stop(unit); err != nil {
 		t.Error(err)
 	}
-	if got := strings.Join(b.calls, " "); got != "Hello AddMatch Subscribe StartTransientUnit SetUnitProperties StopUnit ResetFailedUnit" {
+	if got := strings.Join(b.calls, " "); got != "Hello AddMatch Subscribe StartTransientUnit GetUnit Get SetUnitProperties StopUnit ResetFailedUnit" {
 		t.Errorf("the calls are %s", got)
 	}
 }

@@ -240,7 +240,7 @@ func decode(raw []byte) (*message, error) {
 	}
 	d.align(8)
 	for _, kind := range []byte(m.signature) {
-		if !strings.ContainsRune("ybiuxtsog", rune(kind)) {
+		if !strings.ContainsRune("ybiuxtsogv", rune(kind)) {
 			break
 		}
 		m.body = append(m.body, d.value(kind))
@@ -271,13 +271,17 @@ func (m *message) field(code byte, v any) {
 	}
 }
 
-// text is the nth value of the body if it is a string.
+// text is the nth value of the body if it is a string, or a variant of one.
 func (m *message) text(n int) string {
-	if n < len(m.body) {
-		s, _ := m.body[n].(string)
-		return s
+	if n >= len(m.body) {
+		return ""
 	}
-	return ""
+	value := m.body[n]
+	if v, ok := value.(Variant); ok {
+		value = v.Value
+	}
+	s, _ := value.(string)
+	return s
 }
 
 // decoder reads values; after the first that does not fit it has failed.
@@ -342,6 +346,11 @@ func (d *decoder) value(kind byte) any {
 		return d.string()
 	case 'g':
 		return d.signature()
+	case 'v':
+		signature := d.signature()
+		if len(signature) == 1 && signature != "v" {
+			return Variant{signature, d.value(signature[0])}
+		}
 	}
 	d.failed = true
 	return nil

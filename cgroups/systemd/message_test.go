@@ -25,8 +25,8 @@ func TestEncode(t *testing.T) {
 // What is written is read again, header and body.
 func TestDecode(t *testing.T) {
 	m := &message{
-		kind: signal, serial: 3, replySerial: 9, path: "/org/x", iface: "org.x.Y", member: "Z", destination: ":1.4", errorName: "", signature: "uosxybtig",
-		body: []any{uint32(4), "/o", "text", int64(-3), byte(7), true, uint64(1) << 60, int32(-1), "a(sv)"},
+		kind: signal, serial: 3, replySerial: 9, path: "/org/x", iface: "org.x.Y", member: "Z", destination: ":1.4", errorName: "", signature: "uosxybtigv",
+		body: []any{uint32(4), "/o", "text", int64(-3), byte(7), true, uint64(1) << 60, int32(-1), "a(sv)", Variant{"s", "/cgroup"}},
 	}
 	got, err := decode(m.encode())
 	if err != nil {

@@ -4,7 +4,6 @@
 package systemd_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -160,19 +159,31 @@ func (b *box) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// brig runs brig, and returns what it says.
+// brig runs brig, and returns what it says. Its output goes to files: a payload that
+// stays would hold the end of a pipe, and nobody would see the other end close.
 func (b *box) brig(args ...string) (out, stderr string, code int) {
 	b.t.Helper()
 	cmd := b.command(args...)
-	var o, e bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &o, &e
+	var files [2]*os.File
+	for i := range files {
+		f, err := os.CreateTemp(b.t.TempDir(), "output")
+		must(b.t, err)
+		defer f.Close()
+		files[i] = f
+	}
+	cmd.Stdout, cmd.Stderr = files[0], files[1]
 	err := cmd.Run()
+	text := func(f *os.File) string {
+		raw, err := os.ReadFile(f.Name())
+		must(b.t, err)
+		return string(raw)
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return o.String(), e.String(), exit.ExitCode()
+		return text(files[0]), text(files[1]), exit.ExitCode()
 	}
 	must(b.t, err)
-	return o.String(), e.String(), 0
+	return text(files[0]), text(files[1]), 0
 }
 
 func (b *box) ok(args ...string) string {
