@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs and that are missing:
-# deps.sh build|demo|test|bench|conformance …
+# deps.sh build|demo|test|bench|conformance|vm …
 set -eu
 
 # has WHAT: is this command or this file there?
@@ -16,7 +16,13 @@ static_busybox() {
 	has busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1
 }
 
+# QEMU before 10 crashes its guests when they have more than one CPU.
+new_qemu() {
+	has qemu-system-x86_64 && qemu-system-x86_64 --version | grep -Eq 'version [1-9][0-9]+\.'
+}
+
 missing=
+release=
 
 # need PACKAGE WHAT: the package gives WHAT, a command or a file.
 need() {
@@ -61,6 +67,16 @@ for task; do
 		need util-linux unshare
 		need mount mount
 		;;
+	vm)
+		need debootstrap debootstrap
+		need e2fsprogs mke2fs
+		need coreutils sha256sum
+		need tar tar
+		if ! new_qemu; then
+			missing="$missing qemu-system-x86"
+			release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null || :)
+		fi
+		;;
 	*)
 		echo "deps.sh: no such task: $task" >&2
 		exit 2
@@ -75,9 +91,26 @@ if ! has apt-get || [ "$(id -u)" != 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 echo "deps.sh: installing$missing"
+
+# Debian 12 has QEMU 10 in its backports only. They lie where this machine has its
+# other packages from.
+from=
+if [ "$release" = bookworm ]; then
+	from="-t bookworm-backports"
+	list=/etc/apt/sources.list.d/brig-backports
+	main=/etc/apt/sources.list.d/debian.sources
+	if [ -e "$main" ]; then
+		awk -v RS= '/(^|\n)Suites:[^\n]* ?bookworm( |\n|$)/ {
+			sub(/Suites:[^\n]*/, "Suites: bookworm-backports"); print; exit }' "$main" >"$list.sources"
+	else
+		sed -n '/^deb .* bookworm main/{s/ bookworm / bookworm-backports /p;q}' /etc/apt/sources.list >"$list.list"
+	fi
+	apt-get update -q >&2
+fi
+
 install() {
 	# shellcheck disable=SC2086
-	apt-get install -q -y --no-install-recommends $missing </dev/null
+	apt-get install -q -y --no-install-recommends $from $missing </dev/null
 }
 # The package lists may be absent or older than the archive.
 install >/dev/null 2>&1 || { apt-get update -q && install; } >&2
