@@ -97,7 +97,9 @@ func machine(t *testing.T, name, in string, want map[string][]string) {
 	t.Logf("Linux %s with the controllers %s, %s in all", strings.TrimSpace(files["kernel"]), strings.TrimSpace(files["controllers"]), time.Since(from).Round(time.Second))
 	for _, s := range suites {
 		if tests := want[s.name()]; len(tests) > 0 {
-			report(t, s.name(), tests, files[s.name()+".log"], files[s.name()+".status"])
+			t.Run(s.name(), func(t *testing.T) {
+				report(t, tests, files[s.name()+".log"], files[s.name()+".status"])
+			})
 		}
 	}
 }
@@ -126,7 +128,7 @@ type event struct{ Action, Test, Output string }
 
 // report gives each test of a suite as a test of its own. A test without a result has
 // failed, and so has a suite that did not come to its end, whatever its tests say.
-func report(t *testing.T, name string, want []string, log, status string) {
+func report(t *testing.T, want []string, log, status string) {
 	convert := exec.Command("go", "tool", "test2json")
 	convert.Stdin = strings.NewReader(log)
 	lines, err := convert.Output()
@@ -165,15 +167,15 @@ func report(t *testing.T, name string, want []string, log, status string) {
 		if e.Action == "fail" {
 			failed++
 		}
-		t.Run(name+"/"+e.Test, func(t *testing.T) { repeat(t, e.Action, text) })
+		t.Run(e.Test, func(t *testing.T) { repeat(t, e.Action, text) })
 	}
 	for _, test := range want {
 		if !seen[test] {
-			t.Run(name+"/"+test, func(t *testing.T) { t.Error("no result came back") })
+			t.Run(test, func(t *testing.T) { t.Error("no result came back") })
 		}
 	}
 	if status = strings.TrimSpace(status); status == "" || (status != "0") != (failed > 0) {
-		t.Errorf("%s ended with status %q after %d tests, %d of them failed:\n%s", name, status, len(ends), failed, last(log, 40))
+		t.Errorf("the suite ended with status %q after %d tests, %d of them failed:\n%s", status, len(ends), failed, last(log, 40))
 	}
 }
 
