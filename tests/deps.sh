@@ -22,7 +22,7 @@ new_qemu() {
 }
 
 missing=
-release=
+qemu=
 
 # need PACKAGE WHAT: the package gives WHAT, a command or a file.
 need() {
@@ -72,10 +72,7 @@ for task; do
 		need e2fsprogs mke2fs
 		need coreutils sha256sum
 		need tar tar
-		if ! new_qemu; then
-			missing="$missing qemu-system-x86"
-			release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null || :)
-		fi
+		new_qemu || qemu=qemu-system-x86
 		;;
 	*)
 		echo "deps.sh: no such task: $task" >&2
@@ -84,19 +81,22 @@ for task; do
 	esac
 done
 
-[ -n "$missing" ] || exit 0
+[ -n "$missing$qemu" ] || exit 0
 if ! has apt-get || [ "$(id -u)" != 0 ]; then
-	echo "deps.sh: these Debian packages are missing, and only root can install them with apt-get:$missing" >&2
+	echo "deps.sh: these Debian packages are missing, and only root can install them with apt-get:$missing${qemu:+ $qemu}" >&2
 	exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
-echo "deps.sh: installing$missing"
+echo "deps.sh: installing$missing${qemu:+ $qemu}"
 
-# Debian 12 has QEMU 10 in its backports only. They lie where this machine has its
-# other packages from.
-from=
-if [ "$release" = bookworm ]; then
-	from="-t bookworm-backports"
+install() {
+	apt-get install -q -y --no-install-recommends "$@" </dev/null
+}
+
+# backports makes a source of packages of the one that this Debian 12 has its own
+# from, and prints its name.
+backports() {
+	grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release || return 0
 	list=/etc/apt/sources.list.d/brig-backports
 	main=/etc/apt/sources.list.d/debian.sources
 	if [ -e "$main" ]; then
@@ -106,11 +106,17 @@ if [ "$release" = bookworm ]; then
 		sed -n '/^deb .* bookworm main/{s/ bookworm / bookworm-backports /p;q}' /etc/apt/sources.list >"$list.list"
 	fi
 	apt-get update -q >&2
-fi
-
-install() {
-	# shellcheck disable=SC2086
-	apt-get install -q -y --no-install-recommends $from $missing </dev/null
+	echo bookworm-backports
 }
-# The package lists may be absent or older than the archive.
-install >/dev/null 2>&1 || { apt-get update -q && install; } >&2
+
+if [ -n "$missing" ]; then
+	# The package lists may be absent or older than the archive.
+	# shellcheck disable=SC2086
+	install $missing >/dev/null 2>&1 || { apt-get update -q && install $missing; } >&2 || exit 1
+fi
+if [ -n "$qemu" ]; then
+	# Debian 12 has QEMU 10 in its backports only, and nothing else is taken from them.
+	from=$(backports)
+	install ${from:+-t "$from"} $qemu >/dev/null 2>&1 || { apt-get update -q && install ${from:+-t "$from"} $qemu; } >&2 || exit 1
+	new_qemu || { echo "deps.sh: QEMU 10 is needed, and this release has an older one" >&2; exit 1; }
+fi
