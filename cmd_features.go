@@ -40,7 +40,7 @@ func supported() *features.Features {
 		Linux: &features.Linux{
 			Namespaces:   namespaces(),
 			Capabilities: capabilities(),
-			Cgroup:       &features.Cgroup{V1: no, V2: yes, Systemd: no, SystemdUser: no, Rdma: yes},
+			Cgroup:       &features.Cgroup{V1: no, V2: yes, Systemd: yes, SystemdUser: yes, Rdma: yes},
 			Seccomp: &features.Seccomp{
 				Enabled: yes,
 				Actions: []string{

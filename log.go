@@ -25,11 +25,9 @@ var (
 // openLog reads the global flags that concern the log, and refuses those that
 // brig cannot honour.
 func openLog(c *cli.Context) error {
-	manager := c.String("cgroup-manager")
-	if c.Bool("systemd-cgroup") || manager == "systemd" {
-		return fault.Configf("", "--systemd-cgroup: this version of brig manages cgroups itself only")
-	}
-	if manager != "" && manager != "cgroupfs" && manager != "disabled" {
+	switch manager := c.String("cgroup-manager"); manager {
+	case "", "cgroupfs", "disabled", "systemd":
+	default:
 		return fault.Configf("", "invalid --cgroup-manager: %s", manager)
 	}
 	switch c.String("rootless") {

@@ -74,9 +74,9 @@ func globalFlags() []cli.Flag {
 		text("log", "", "append the log to `FILE` and not only to stderr"),
 		text("log-format", "text", "format of the log: text or json"),
 		text("log-level", "", "error, warning or debug: what goes to the log"),
-		text("cgroup-manager", "", "cgroupfs, or disabled for containers without a cgroup"),
+		text("cgroup-manager", "", "cgroupfs, systemd, or disabled for containers without a cgroup"),
 		text("root", defaultRoot(), "`DIR` with the state of all containers"),
-		toggle("systemd-cgroup", "refused: this version has no systemd driver yet"),
+		toggle("systemd-cgroup", "let systemd make the cgroups of containers"),
 		text("rootless", "auto", "auto, true or false; brig asks the kernel"),
 	}
 }
@@ -120,5 +120,9 @@ func printVersion(c *cli.Context) {
 
 // runtime is what the global flags say of the runtime.
 func runtime(c *cli.Context) *libcontainer.Runtime {
-	return &libcontainer.Runtime{Root: c.String("root"), NoCgroup: c.String("cgroup-manager") == "disabled", Warn: func(text string) { warn(c, text) }}
+	manager := c.String("cgroup-manager")
+	return &libcontainer.Runtime{
+		Root: c.String("root"), NoCgroup: manager == "disabled", Systemd: manager == "systemd" || manager == "" && c.Bool("systemd-cgroup"),
+		Warn: func(text string) { warn(c, text) },
+	}
 }

@@ -141,6 +141,9 @@ func (r *Root) setUp(g *Group, existed bool, writes []Write) error {
 	return inOrder(writes, g.apply)
 }
 
+// Apply writes limits to a group that is there, with its controllers.
+func (g *Group) Apply(writes []Write) error { return inOrder(writes, g.apply) }
+
 // inOrder does the writes one after the other. The kernel checks each against what
 // the files say already, so a quota below the burst of before has to wait for the
 // new burst, while a burst above the quota of before has to wait for the quota.

@@ -63,6 +63,29 @@ var defaultDevices = [...]exception{
 	{devChar, 5, 2, accAll},
 }
 
+// DeviceRules are the rules of a config with those of the devices that every
+// container may use.
+func DeviceRules(rules []specs.LinuxDeviceCgroup) []specs.LinuxDeviceCgroup {
+	list := slices.Clone(rules)
+	for _, d := range defaultDevices {
+		r := specs.LinuxDeviceCgroup{Allow: true, Type: "c", Access: "m"}
+		if d.kind == devBlock {
+			r.Type = "b"
+		}
+		if d.access == accAll {
+			r.Access = "rwm"
+		}
+		if d.major != anyNumber {
+			r.Major = &d.major
+		}
+		if d.minor != anyNumber {
+			r.Minor = &d.minor
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
 // DeviceProgram compiles the device rules to an eBPF program of the type
 // BPF_PROG_TYPE_CGROUP_DEVICE, struct bpf_insn for struct bpf_insn. What no rule
 // allows is denied (GHSA-g54h-m393-cpwq). It is nil if everything is allowed.

@@ -66,7 +66,7 @@ func (r *Root) Path(cgroupsPath, id string) (string, *fault.Error) {
 		return "/brig/" + id, nil
 	}
 	if strings.Count(cgroupsPath, ":") == 2 && !strings.Contains(cgroupsPath, "/") {
-		return "", fault.Configf(pathPointer, "%q names a unit of systemd, and this version of brig manages cgroups itself only", cgroupsPath)
+		return "", fault.Configf(pathPointer, "%q names a unit of systemd, which only --systemd-cgroup makes", cgroupsPath)
 	}
 	if !validPath(cgroupsPath) {
 		return "", fault.Configf(pathPointer, "%q is no path of a cgroup", cgroupsPath)

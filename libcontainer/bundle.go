@@ -59,6 +59,7 @@ type limits struct {
 	path    string // "" when the container stays in brig's cgroup
 	writes  []cgroups.Write
 	devices []byte // device program, nil without one
+	scope   *systemdScope
 }
 
 // compileInput reads and checks a bundle, and gathers the facts about this host
@@ -93,7 +94,7 @@ func (r *Runtime) compileInput(o *CreateOptions, as perspective) (*plan.Input, *
 	if err != nil {
 		return nil, nil, err
 	}
-	in.Cgroup, in.IDMaps = l.path != "", plan.IDMapsOf(s)
+	in.Cgroup, in.Placed, in.IDMaps = l.path != "", l.scope != nil, plan.IDMapsOf(s)
 	if err := lookAtMounts(in); err != nil {
 		return nil, nil, err
 	}

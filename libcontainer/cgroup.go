@@ -34,8 +34,16 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 		}
 		return l, nil
 	}
-	if in.Host.Rootless && len(l.writes) == 0 && linux.CgroupsPath == "" {
+	if in.Host.Rootless && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
 		return l, nil
+	}
+	var err error
+	if l.devices, err = cgroups.DeviceProgram(deviceRules(linux.Resources)); err != nil {
+		return nil, err
+	}
+	if r.Systemd {
+		l.scope, err = newScope(in, l.writes)
+		return l, err
 	}
 	root, err := cgroups.FindRoot()
 	if err != nil {
@@ -47,8 +55,7 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 		return nil, f
 	}
 	l.path = path
-	l.devices, err = cgroups.DeviceProgram(deviceRules(linux.Resources))
-	return l, err
+	return l, nil
 }
 
 func deviceRules(r *specs.LinuxResources) []specs.LinuxDeviceCgroup {

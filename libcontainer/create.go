@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"brig/cgroups"
+	"brig/cgroups/systemd"
 	"brig/libcontainer/fault"
 	"brig/libcontainer/plan"
 	"brig/nsenter"
@@ -45,6 +46,8 @@ type made struct {
 	notify  *notifier // nil without a service manager, and for create
 	ready   bool      // init has said that all is set up
 	rdt     rdtGroups
+	scope   scope            // the unit of systemd that is to be removed
+	systemd *systemd.Manager // nil without --systemd-cgroup
 	mounted bool // init waits for the hooks of create
 	due     bool // hooks have run, or the container is made: those of its end shall run
 	runtime *Runtime
@@ -128,6 +131,9 @@ func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limit
 		defer unix.Close(listener)
 	}
 	if err := m.spawn(o, in, listener); err != nil {
+		return err
+	}
+	if err := m.enterScope(writes); err != nil {
 		return err
 	}
 	return m.await(o, in, writes)
@@ -275,7 +281,13 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 		}
 	}
 	if m.group != nil {
-		m.rec.Driver, m.rec.Cgroup = "fs", m.group.Path()
+		m.rec.Driver, m.rec.Cgroup, m.rec.Scope = "fs", m.group.Path(), m.scope
+	}
+	if m.systemd != nil {
+		m.rec.Driver = "systemd"
+		if err := m.tighten(writes); err != nil {
+			return err
+		}
 	}
 	if err := m.dir.intend(intentProcess, init.line()); err != nil {
 		return err

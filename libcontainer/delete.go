@@ -66,7 +66,7 @@ func (d *directory) destroy(rec *record) error {
 		return err
 	}
 	if rec != nil {
-		left = intents{cgroup: rec.Cgroup, rdt: rec.rdtGroups, init: rec.identity()}
+		left = intents{cgroup: rec.Cgroup, scope: rec.Scope, rdt: rec.rdtGroups, init: rec.identity()}
 	}
 	if err := killInit(d.id, left); err != nil {
 		return err
@@ -79,6 +79,9 @@ func (d *directory) destroy(rec *record) error {
 		return err
 	}
 	if err := leaveCgroup(left.given); err != nil {
+		return err
+	}
+	if err := left.scope.remove(); err != nil {
 		return err
 	}
 	if err := removeResctrl(left.rdt); err != nil {

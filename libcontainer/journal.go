@@ -17,6 +17,8 @@ const journalFile = "journal"
 const (
 	intentCgroup      = "cgroup"       // cgroup PATH, which brig makes
 	intentGivenCgroup = "given-cgroup" // given-cgroup PATH, which was there, and empty
+	intentScope       = "scope"        // scope NAME, of systemd
+	intentUserScope   = "user-scope"   // user-scope NAME, of the user's systemd
 	intentClass       = "rdt-class"    // rdt-class NAME, of resctrl
 	intentMonitor     = "rdt-monitor"  // rdt-monitor NAME
 	intentProcess     = "process"      // process PID STARTTIME BOOT
@@ -46,6 +48,7 @@ func (d *directory) intend(kind, value string) error {
 type intents struct {
 	cgroup string
 	given  string // a cgroup that brig did not make
+	scope  scope
 	rdt    rdtGroups
 	init   identity
 }
@@ -77,6 +80,8 @@ func parseJournal(text string) (intents, error) {
 			in.cgroup = value
 		case intentGivenCgroup:
 			in.given = value
+		case intentScope, intentUserScope:
+			in.scope = scope{Name: value, User: kind == intentUserScope}
 		case intentClass:
 			in.rdt.Class, in.rdt.Own = value, true
 		case intentMonitor:

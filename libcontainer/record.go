@@ -25,6 +25,13 @@ func (rec *record) encode() []byte {
 	w.flag("noNewKeyring", rec.NoNewKeyring)
 	w.text("cgroupDriver", rec.Driver)
 	w.text("cgroup", rec.Cgroup)
+	if rec.Scope.Name != "" {
+		w.key("scope")
+		s := object{buf: w.buf}
+		s.text("name", rec.Scope.Name)
+		s.flag("user", rec.Scope.User)
+		w.buf = s.end()
+	}
 	if rec.Class != "" {
 		w.text("rdtClass", rec.Class)
 		w.flag("rdtOwn", rec.Own)

@@ -18,6 +18,7 @@ type Runtime struct {
 	Root     string       // the directory with the state of all containers
 	Warn     func(string) // tells the user of something that is no error
 	NoCgroup bool         // containers stay in brig's own cgroup
+	Systemd  bool         // systemd makes their cgroups
 }
 
 const rootMode = 0o700

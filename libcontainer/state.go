@@ -33,8 +33,9 @@ type record struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// NoNewKeyring was asked for at create, and holds for exec.
 	NoNewKeyring bool            `json:"noNewKeyring"`
-	Driver       string          `json:"cgroupDriver"`           // "fs", or "" without a cgroup
+	Driver       string          `json:"cgroupDriver"`           // "fs", "systemd", or "" without a cgroup
 	Cgroup       string          `json:"cgroup,omitempty"`       // path below the cgroup root
+	Scope        scope           `json:"scope,omitzero"`         // the unit of systemd
 	Creating     bool            `json:"creating,omitempty"`     // its hooks of create run
 	Hooks        json.RawMessage `json:"hooks,omitempty"`        // keptHooks
 	Agent        *agent          `json:"seccompAgent,omitempty"` // nil without a listener

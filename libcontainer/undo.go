@@ -37,6 +37,7 @@ func (m *made) undo() error {
 	if m.rec != nil {
 		reap(m.rec.Pid)
 	}
+	err = errors.Join(err, m.scope.remove())
 	err = errors.Join(err, removeResctrl(m.rdt), m.dir.remove())
 	if m.due && len(m.rec.Hooks) > 0 {
 		m.runtime.poststop(m.rec)
@@ -64,6 +65,10 @@ func (m *made) close() {
 	if m.pidfd >= 0 {
 		unix.Close(m.pidfd)
 		m.pidfd = -1
+	}
+	if m.systemd != nil {
+		m.systemd.Close()
+		m.systemd = nil
 	}
 	m.notify.close()
 	m.notify = nil

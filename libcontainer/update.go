@@ -64,7 +64,10 @@ func updateLimits(id string, rec *record, resources *specs.LinuxResources, chang
 	if len(faults) > 0 {
 		return faults
 	}
-	return root.Update(group, writes)
+	if err := root.Update(group, writes); err != nil {
+		return err
+	}
+	return rec.Scope.update(writes)
 }
 
 // updateSchema writes the schema of a class of service, and returns what it was.

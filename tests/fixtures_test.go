@@ -164,6 +164,8 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 		in.NoNewKeyring = true
 	case "cgroup":
 		in.Cgroup = true
+	case "placed":
+		in.Placed = true
 	case "timings":
 		in.Timings = true
 	case "preserve-fds":

@@ -26,7 +26,7 @@ var layers = []layer{
 		why: "a command turns flags into one call of libcontainer, and only prints what the packages below know; the compiler is not its business",
 	},
 	{
-		pkg: "brig/libcontainer", may: []string{"libcontainer/plan", "libcontainer/spec", "nsenter", "seccomp", "cgroups", "libcontainer/fault"},
+		pkg: "brig/libcontainer", may: []string{"libcontainer/plan", "libcontainer/spec", "nsenter", "seccomp", "cgroups", "cgroups/systemd", "libcontainer/fault"},
 		why: "the lifecycle calls every other package, and nothing but main calls it",
 	},
 	{
@@ -56,6 +56,10 @@ var layers = []layer{
 	{
 		pkg: "brig/seccomp/pack",
 		why: "it runs when brig is built, and is no part of it",
+	},
+	{
+		pkg: "brig/cgroups/systemd", may: []string{"cgroups", "libcontainer/fault"},
+		why: "what systemd has to know of limits is what is written to the files of the cgroup",
 	},
 	{
 		pkg: "brig/cgroups", may: []string{"libcontainer/fault"},

@@ -227,7 +227,8 @@ func decode(raw []byte) (*message, error) {
 	}
 	m := &message{kind: raw[1], serial: binary.LittleEndian.Uint32(raw[8:])}
 	d := decoder{raw: raw, at: 12}
-	end := d.at + 4 + int(d.uint32())
+	fields := int(d.uint32())
+	end := d.at + fields
 	for d.ok() && d.at < end {
 		d.align(8)
 		code := d.byte()
@@ -259,6 +260,8 @@ func (m *message) field(code byte, v any) {
 		m.iface = text
 	case fieldMember:
 		m.member = text
+	case fieldDestination:
+		m.destination = text
 	case fieldError:
 		m.errorName = text
 	case fieldSignature:
@@ -304,6 +307,11 @@ func (d *decoder) uint32() uint32 {
 	return binary.LittleEndian.Uint32(d.take(4))
 }
 
+func (d *decoder) uint64() uint64 {
+	d.align(8)
+	return binary.LittleEndian.Uint64(d.take(8))
+}
+
 func (d *decoder) string() string {
 	text := d.take(int(d.uint32()))
 	d.take(1)
@@ -326,9 +334,10 @@ func (d *decoder) value(kind byte) any {
 		return int32(d.uint32())
 	case 'u':
 		return d.uint32()
-	case 'x', 't':
-		d.align(8)
-		return binary.LittleEndian.Uint64(d.take(8))
+	case 'x':
+		return int64(d.uint64())
+	case 't':
+		return d.uint64()
 	case 's', 'o':
 		return d.string()
 	case 'g':

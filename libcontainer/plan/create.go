@@ -19,6 +19,7 @@ var hostPart = [...]emitter{
 	{"rlimits-raise", (*compiler).raiseRlimits},
 	{"timeOffsets", (*compiler).timeOffsets},
 	{"join", (*compiler).joinNamespaces},
+	{"placed", (*compiler).awaitCgroup},
 	{"fork", (*compiler).fork},
 }
 

@@ -23,6 +23,9 @@ type Input struct {
 	Secret seccomp.Secret
 	// Cgroup says that the stage is handed the fd of the container's cgroup.
 	Cgroup bool
+	// Placed says that systemd puts the stage's first process into the cgroup, where
+	// init is born then.
+	Placed bool
 	// Run says that the word to go on is the start: there is no start socket.
 	Run bool
 	// PreserveFDs is how many fds beyond stdio the payload keeps.

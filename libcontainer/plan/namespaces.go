@@ -95,6 +95,20 @@ type initSlots struct {
 
 const cloneArgsSize = 88
 
+// awaitCgroup waits for brig's word that systemd has put this process into the
+// container's cgroup.
+func (c *compiler) awaitCgroup() {
+	if !c.in.Placed {
+		return
+	}
+	c.step("/linux/cgroupsPath", "wait for the cgroup of systemd")
+	n, there := c.b.Slot("read"), c.b.Label()
+	c.b.CallTo(n, nsenter.Read, c.control, nsenter.Addr(c.byte1), nsenter.Imm(1))
+	c.b.JumpIf(n, ^uint64(0), 1, there)
+	c.b.Fail(unix.ECANCELED, "brig ended before systemd had made the cgroup")
+	c.b.Bind(there)
+}
+
 // fork makes the container's init: in its new namespaces and in its cgroup from
 // its first instruction (no window without limits), a child of brig itself. The
 // cgroup namespace comes later, since its root is the cgroup of who creates it; a

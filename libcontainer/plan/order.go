@@ -28,6 +28,8 @@ var constraints = [...]constraint{
 	{"timeOffsets", "join", "the clocks are set with the host's privileges"},
 	{"timeOffsets", "fork", "the clocks are fixed when init enters the namespace"},
 	{"join", "fork", "init is born in the namespaces that it joins"},
+	{"sources", "placed", "what can be done while systemd works is done"},
+	{"placed", "fork", "init is born in its cgroup"},
 	{"fork", "ids", "init takes its ids in its user namespace"},
 	{"place", "ids", "the root of a user namespace may not search the directories above the root file system"},
 	{"ids", "session", "the cgroup namespace belongs to the container's user namespace"},

@@ -96,7 +96,6 @@ func TestLogFlags(t *testing.T) {
 		}, want: want{op: "open the log", errno: "ENXIO", noLog: true}},
 		{name: "in an unknown format", prepare: log("--log", "DIR/log", "--log-format", "xml"), want: want{op: "invalid log-format: xml", noLog: true}},
 		{name: "rootless", prepare: log("--rootless", "maybe"), want: want{op: "invalid --rootless: maybe", noLog: true}},
-		{name: "systemd cgroups", prepare: log("--systemd-cgroup"), want: want{op: "--systemd-cgroup: ", noLog: true}},
 		{name: "unknown global flag", prepare: log("--frob"), want: want{op: "flag provided but not defined: -frob", noLog: true}},
 	})
 }

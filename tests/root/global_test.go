@@ -42,7 +42,6 @@ func TestGlobalFlags(t *testing.T) {
 		"invalid --log-level: x":      {"--log-level", "x", "list"},
 		"invalid log-format: x":       {"--log-format", "x", "list"},
 		"invalid --rootless: x":       {"--rootless", "x", "list"},
-		"--systemd-cgroup":            {"--cgroup-manager=systemd", "list"},
 	} {
 		b.refused(text, args...)
 	}

@@ -30,6 +30,7 @@ var suites = []suite{
 	{dir: "tests/errors", user: "root"},
 	{dir: "cgroups", user: "root"},
 	{dir: "libcontainer", user: "root"},
+	{dir: "tests/systemd", user: "root"},
 }
 
 // name is that of the suite's log, and stands before the names of its tests.

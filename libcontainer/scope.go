@@ -1,0 +1,148 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+
+	"brig/cgroups"
+	"brig/cgroups/systemd"
+	"brig/libcontainer/fault"
+	"brig/libcontainer/plan"
+
+	"golang.org/x/sys/unix"
+)
+
+// scope names the unit of systemd that a container's cgroup is.
+type scope struct {
+	Name string `json:"name"` // "" without one
+	User bool   `json:"user"` // of the user's own systemd
+}
+
+// systemdScope is the unit that a config asks for.
+type systemdScope struct {
+	unit       *systemd.Unit
+	properties []systemd.Property
+	tight      *cgroups.Write // a limit that init fits into, and not the process that forks it
+}
+
+// newScope reads from the config what systemd has to know.
+func newScope(in *plan.Input, writes []cgroups.Write) (*systemdScope, error) {
+	unit, f := systemd.NewUnit(in.Spec.Linux.CgroupsPath, in.ID, in.Host.Rootless)
+	if f != nil {
+		return nil, f
+	}
+	s := &systemdScope{unit: unit}
+	for i := range writes {
+		if writes[i].File == "pids.max" && writes[i].Value == "1" {
+			s.tight = &writes[i]
+			continue
+		}
+		s.properties = append(s.properties, systemd.Properties(writes[i:i+1])...)
+	}
+	if !in.Host.Rootless {
+		drivers, err := os.ReadFile("/proc/devices")
+		if err != nil {
+			return nil, fault.Hostf(resourcesPointer+"/devices", errnoOf(err), "read /proc/devices")
+		}
+		s.properties = append(s.properties, systemd.Devices(cgroups.DeviceRules(deviceRules(in.Spec.Linux.Resources)), string(drivers))...)
+	}
+	extra, f := systemd.Annotations(in.Spec.Annotations)
+	if f != nil {
+		return nil, f
+	}
+	s.properties = append(s.properties, extra...)
+	return s, nil
+}
+
+// enterScope lets systemd make the container's cgroup around the stage's first
+// process, writes the limits, and lets that process go on: init is born there.
+func (m *made) enterScope(l *limits) error {
+	s := l.scope
+	if s == nil {
+		return nil
+	}
+	intent := intentScope
+	if s.unit.User {
+		intent = intentUserScope
+	}
+	if err := m.dir.intend(intent, s.unit.Name); err != nil {
+		return err
+	}
+	var err error
+	if m.systemd, err = systemd.Dial(s.unit.User); err != nil {
+		return err
+	}
+	if err := m.systemd.Start(s.unit, m.stage.Pid, s.properties); err != nil {
+		return err
+	}
+	m.scope = scope{s.unit.Name, s.unit.User}
+	path, err := m.systemd.Cgroup(s.unit)
+	if err != nil {
+		return err
+	}
+	root, err := cgroups.FindRoot()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := m.dir.intend(intentCgroup, path); err != nil {
+		return err
+	}
+	if m.group, err = root.Open(path); err != nil {
+		return fault.Hostf("/linux/cgroupsPath", err, "open the cgroup %s of %s", path, s.unit.Name)
+	}
+	var writes []cgroups.Write
+	for i := range l.writes {
+		if &l.writes[i] != s.tight {
+			writes = append(writes, l.writes[i])
+		}
+	}
+	if err := m.group.Apply(writes); err != nil {
+		return err
+	}
+	return m.release(-1)
+}
+
+// tighten sets the limit that had to wait for init.
+func (m *made) tighten(l *limits) error {
+	if l.scope.tight == nil {
+		return nil
+	}
+	one := []cgroups.Write{*l.scope.tight}
+	if err := m.systemd.Set(l.scope.unit, systemd.Properties(one)); err != nil {
+		return err
+	}
+	return m.group.Apply(one)
+}
+
+// remove makes systemd forget the unit, which goes with its last process by itself.
+// Without a systemd there is no unit either.
+func (s scope) remove() error {
+	if s.Name == "" {
+		return nil
+	}
+	manager, err := systemd.Dial(s.User)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	return manager.Stop(&systemd.Unit{Name: s.Name, User: s.User})
+}
+
+// update tells systemd of limits that have changed, lest it writes the old ones again
+// when it is reloaded.
+func (s scope) update(writes []cgroups.Write) error {
+	if s.Name == "" || len(writes) == 0 {
+		return nil
+	}
+	manager, err := systemd.Dial(s.User)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	return manager.Set(&systemd.Unit{Name: s.Name, User: s.User}, systemd.Properties(writes))
+}
+

@@ -1,0 +1,111 @@
+package systemd_test
+
+import (
+	"os"
+	"os/user"
+	"strings"
+	"testing"
+)
+
+// rootless is a config of an ordinary user, with the ids of /etc/subuid.
+func rootless(t *testing.T, patches ...string) *box {
+	t.Helper()
+	b := newBox(t)
+	b.as(who)
+	b.patch(`{"linux":{"namespaces":[{"type":"user"},{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"}],
+		"uidMappings":[{"containerID":0,"hostID":` + b.user.Uid + `,"size":1},{"containerID":1,"hostID":200000,"size":65535}],
+		"gidMappings":[{"containerID":0,"hostID":` + b.user.Gid + `,"size":1},{"containerID":1,"hostID":200000,"size":65535}]}}`)
+	for _, p := range patches {
+		b.patch(p)
+	}
+	return b
+}
+
+// The systemd of a user makes scopes too, with limits that bite.
+func TestRootlessScope(t *testing.T) {
+	b := rootless(t, `{"linux":{"resources":{"memory":{"limit":67108864},"pids":{"limit":20}}}}`)
+	unit := "brig-" + b.id + ".scope"
+	b.start()
+	group := b.show(unit, "ControlGroup")
+	if !strings.HasPrefix(group, "/user.slice/user-"+b.user.Uid+".slice/user@"+b.user.Uid+".service/") || !strings.HasSuffix(group, "/user.slice/"+unit) {
+		t.Errorf("the cgroup is %s", group)
+	}
+	equal(t, b.file(unit, "memory.max")+" "+b.file(unit, "pids.max"), "67108864 20")
+	b.ok("delete", "--force", b.id)
+	b.left()
+}
+
+// More ids than one's own come from newuidmap.
+func TestRootlessIDs(t *testing.T) {
+	b := rootless(t, `{"process":{"user":{"uid":1000,"gid":1000,"additionalGids":[5]}}}`)
+	b.global = nil
+	equal(t, b.run("id -u; id -G"), "1000\n1000 5")
+	b.patch(`{"process":{"user":{"uid":0,"gid":0,"additionalGids":null}}}`)
+	equal(t, b.run("cat /proc/self/uid_map | tr -s ' '"), " 0 "+b.user.Uid+" 1\n 1 200000 65535")
+}
+
+// One id needs nobody's help, and no groups can be dropped then.
+func TestRootlessOneID(t *testing.T) {
+	b := rootless(t)
+	b.global = nil
+	b.patch(`{"linux":{"uidMappings":[{"containerID":0,"hostID":` + b.user.Uid + `,"size":1}],"gidMappings":[{"containerID":0,"hostID":` + b.user.Gid + `,"size":1}]}}`)
+	equal(t, b.run("id -u; cat /proc/self/setgroups"), "0\ndeny")
+	b.patch(`{"process":{"user":{"uid":0,"gid":0,"additionalGids":[5]}}}`)
+	if _, stderr, code := b.brig("run", "-b", b.dir, b.id); code == 0 || !strings.Contains(stderr, "/process/user/additionalGids") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
+// Without systemd a user who asks for no limit gets no cgroup, and one who does a
+// clear error: the group is not his.
+func TestRootlessWithoutSystemd(t *testing.T) {
+	b := rootless(t)
+	b.global = nil
+	own, err := os.ReadFile("/proc/self/cgroup")
+	must(t, err)
+	equal(t, b.run("cat /proc/self/cgroup"), strings.TrimSpace(string(own)))
+	b.patch(`{"linux":{"resources":{"pids":{"limit":20}}}}`)
+	if _, stderr, code := b.brig("run", "-b", b.dir, b.id); code == 0 || !strings.Contains(stderr, "/linux/cgroupsPath") || !strings.Contains(stderr, "EACCES") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+}
+
+// A user without a systemd of his own is told so.
+func TestRootlessWithoutManager(t *testing.T) {
+	b := rootless(t)
+	b.as("nobody")
+	b.patch(`{"linux":{"uidMappings":[{"containerID":0,"hostID":` + b.user.Uid + `,"size":1}],"gidMappings":[{"containerID":0,"hostID":` + b.user.Gid + `,"size":1}]}}`)
+	_, stderr, code := b.brig("run", "-b", b.dir, b.id)
+	if code == 0 || !strings.Contains(stderr, "connect to D-Bus at /run/user/"+b.user.Uid+"/bus") || !strings.Contains(stderr, "enable-linger") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	root, err := user.Lookup("root")
+	must(t, err)
+	b.user = root
+}
+
+// The state of a user is in his runtime directory.
+func TestRootlessDefaultRoot(t *testing.T) {
+	b := rootless(t)
+	cmd := b.command("list", "-q")
+	cmd.Args = []string{cmd.Args[0], "list", "-q"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v %s", err, out)
+	}
+	b.config["process"].(map[string]any)["args"] = []any{"sleep", "1000"}
+	cmd = b.command("create", "-b", b.dir, b.id)
+	cmd.Args = append([]string{cmd.Args[0]}, "create", "-b", b.dir, b.id)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	info, err := os.Stat("/run/user/" + b.user.Uid + "/brig/" + b.id)
+	must(t, err)
+	if info.Mode().Perm() != 0o700 {
+		t.Errorf("its mode is %v", info.Mode())
+	}
+	cmd = b.command("delete", "--force", b.id)
+	cmd.Args = append([]string{cmd.Args[0]}, "delete", "--force", b.id)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v %s", err, out)
+	}
+}

@@ -1,0 +1,194 @@
+package systemd_test
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A container without a cgroupsPath is a scope of system services.
+func TestScope(t *testing.T) {
+	b := newBox(t)
+	equal(t, b.run("cat /proc/self/cgroup"), "0::/system.slice/brig-"+b.id+".scope")
+	b.left()
+}
+
+// A cgroupsPath names the slice and the scope, and a slice that is not there is made.
+func TestScopeByPath(t *testing.T) {
+	b := newBox(t)
+	b.patch(`{"linux":{"cgroupsPath":"brigtest-inner.slice:pre:` + b.id + `"}}`)
+	equal(t, b.run("cat /proc/self/cgroup"), "0::/brigtest.slice/brigtest-inner.slice/pre-"+b.id+".scope")
+}
+
+const limits = `{"linux":{"resources":{
+	"memory":{"limit":67108864,"reservation":33554432,"swap":67108864},
+	"cpu":{"shares":2048,"quota":50000,"period":100000,"cpus":"0","mems":"0"},
+	"pids":{"limit":20},
+	"unified":{"memory.high":"60000256"},
+	"devices":[{"allow":true,"type":"c","major":10,"minor":229,"access":"rw"}]}}}`
+
+// files are those that the limits above are written to.
+var files = []string{"memory.max", "memory.low", "memory.swap.max", "memory.high", "cpu.weight", "cpu.max", "cpuset.cpus", "cpuset.mems", "pids.max"}
+
+func (b *box) limits(unit string) string {
+	b.t.Helper()
+	var list []string
+	for _, f := range files {
+		list = append(list, b.file(unit, f))
+	}
+	return strings.Join(list, ",")
+}
+
+// systemd knows the limits, and keeps them when it is reloaded; what it does not
+// know, such as the device policy of brig, stays in force too.
+func TestScopeLimits(t *testing.T) {
+	b := newBox(t, limits)
+	unit := "brig-" + b.id + ".scope"
+	b.start()
+	before := b.limits(unit)
+	if !strings.HasPrefix(before, "67108864,33554432,0,60000256,") || !strings.HasSuffix(before, ",50000 100000,0,0,20") {
+		t.Errorf("%s", before)
+	}
+	for property, want := range map[string]string{
+		"MemoryMax": "67108864", "MemoryLow": "33554432", "MemorySwapMax": "0", "MemoryHigh": "60000256", "TasksMax": "20", "AllowedCPUs": "0",
+		"CPUQuotaPerSecUSec": "500ms", "Delegate": "yes", "Slice": "system.slice", "DevicePolicy": "strict",
+	} {
+		if got := b.show(unit, property); got != want {
+			t.Errorf("%s is %s, want %s", property, got, want)
+		}
+	}
+	if allowed := b.show(unit, "DeviceAllow"); !strings.Contains(allowed, "/dev/char/10:229 rw") || !strings.Contains(allowed, "/dev/char/1:3 rwm") {
+		t.Errorf("DeviceAllow is %s", allowed)
+	}
+	// The disk is in nobody's list.
+	const disk = "mknod /tmp/disk b 254 0; dd if=/tmp/disk of=/dev/null count=1 2>&1 | grep -o 'not permitted'"
+	equal(t, b.ok("exec", b.id, "sh", "-c", disk), "not permitted")
+	b.systemctl("daemon-reload")
+	equal(t, b.limits(unit), before)
+	equal(t, b.ok("exec", b.id, "sh", "-c", "dd if=/tmp/disk of=/dev/null count=1 2>&1 | grep -o 'not permitted'"), "not permitted")
+	b.ok("update", "--memory", "128m", "--memory-swap", "128m", "--pids-limit", "30", b.id)
+	equal(t, b.show(unit, "MemoryMax")+" "+b.show(unit, "TasksMax"), "134217728 30")
+	b.systemctl("daemon-reload")
+	equal(t, b.file(unit, "memory.max")+" "+b.file(unit, "pids.max"), "134217728 30")
+	equal(t, b.ok("exec", b.id, "cat", "/proc/self/cgroup"), "0::/system.slice/"+unit)
+	b.global = nil // the driver is one of the container, not of the command
+	b.ok("delete", "--force", b.id)
+	b.left()
+}
+
+// One process is enough, though two make it.
+func TestScopeOfOneProcess(t *testing.T) {
+	b := newBox(t, `{"linux":{"resources":{"pids":{"limit":1}}}}`)
+	unit := "brig-" + b.id + ".scope"
+	b.start()
+	equal(t, b.file(unit, "pids.max")+" "+b.show(unit, "TasksMax"), "1 1")
+}
+
+func TestScopeAnnotations(t *testing.T) {
+	b := newBox(t, `{"annotations":{"org.systemd.property.TimeoutStopSec":"uint64 7","org.systemd.property.CollectMode":"'inactive-or-failed'"}}`)
+	unit := "brig-" + b.id + ".scope"
+	b.start()
+	equal(t, b.show(unit, "TimeoutStopUSec")+" "+b.show(unit, "CollectMode"), "7s inactive-or-failed")
+}
+
+func TestScopeRefusals(t *testing.T) {
+	for patch, want := range map[string]string{
+		`{"linux":{"cgroupsPath":"/not/a/unit"}}`:                               "/linux/cgroupsPath: \"/not/a/unit\" is not of the form SLICE:PREFIX:NAME",
+		`{"annotations":{"org.systemd.property.ExecStop":"'/bin/sh'"}}`:         "/annotations/org.systemd.property.ExecStop: the property ExecStop cannot be set",
+		`{"annotations":{"org.systemd.property.KillSignal":"'no signal'"}}`:     "StartTransientUnit",
+		`{"linux":{"resources":{"unified":{"memory.max":"lots"}}}}`:             "/linux/resources/unified/memory.max",
+		`{"process":{"args":["/not/there"]}}`:                                   "executable file not found",
+		`{"mounts":[{"destination":"/x","source":"/gone","options":["bind"]}]}`: "/mounts/0/source",
+	} {
+		b := newBox(t, patch)
+		_, stderr, code := b.brig("run", "-b", b.dir, b.id)
+		if code == 0 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, %s", patch, code, stderr)
+		}
+		b.left()
+	}
+	// A name that is in use.
+	b := newBox(t)
+	b.start()
+	other := newBox(t, `{"linux":{"cgroupsPath":"system.slice:brig:`+b.id+`"}}`)
+	if _, stderr, code := other.brig("run", "-b", other.dir, other.id); code == 0 || !strings.Contains(stderr, "is there already, with processes in it") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	if status := b.ok("state", b.id); !strings.Contains(status, `"running"`) {
+		t.Errorf("the first container is %s", status)
+	}
+}
+
+// Killed at any moment, brig leaves what delete --force can find.
+func TestScopeAfterKill(t *testing.T) {
+	b := newBox(t, limits)
+	b.config["process"].(map[string]any)["args"] = []any{"sleep", "1000"}
+	for wait := time.Duration(0); wait < 700*time.Millisecond; wait += 35 * time.Millisecond {
+		cmd := b.command("create", "-b", b.dir, b.id)
+		must(t, cmd.Start())
+		time.Sleep(wait)
+		cmd.Process.Kill()
+		cmd.Wait()
+		b.ok("delete", "--force", b.id)
+		b.left()
+		if t.Failed() {
+			t.Fatalf("after %v", wait)
+		}
+	}
+}
+
+// cycles is how often a container comes and goes.
+func cycles(t *testing.T, most int) int {
+	if n, err := strconv.Atoi(os.Getenv("BRIG_CYCLES")); err == nil {
+		return min(n, most)
+	}
+	return most
+}
+
+// 200 containers, one after the other, leave nothing in systemd.
+func TestScopeCycles(t *testing.T) {
+	b := newBox(t)
+	units := len(strings.Split(b.systemctl("list-units", "--all", "--no-legend"), "\n"))
+	for range cycles(t, 200) {
+		b.start()
+		b.ok("kill", b.id, "KILL")
+		b.ok("delete", "--force", b.id)
+	}
+	b.left()
+	if now := len(strings.Split(b.systemctl("list-units", "--all", "--no-legend"), "\n")); now > units+3 {
+		t.Errorf("%d units became %d", units, now)
+	}
+}
+
+// Without --systemd-cgroup nobody talks to D-Bus, and 500 containers leave nothing.
+func TestCyclesWithoutSystemd(t *testing.T) {
+	b := newBox(t)
+	b.global = nil
+	b.config["process"].(map[string]any)["args"] = []any{"sleep", "1000"}
+	for _, verb := range [][]string{{"create", "-b", b.dir, b.id}, {"start", b.id}, {"kill", b.id, "KILL"}, {"delete", "--force", b.id}} {
+		inner := b.command(verb...)
+		trace := b.dir + "/trace"
+		cmd := exec.Command("strace", append([]string{"-f", "-e", "trace=connect,sendmsg", "-o", trace}, inner.Args...)...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		raw, err := os.ReadFile(trace)
+		must(t, err)
+		if text := string(raw); strings.Contains(text, "dbus") || strings.Contains(text, "/run/systemd") {
+			t.Errorf("%s: %s", verb[0], text)
+		}
+	}
+	for range cycles(t, 500) {
+		b.start()
+		b.ok("kill", b.id, "KILL")
+		b.ok("delete", "--force", b.id)
+	}
+	b.left()
+	if _, err := os.Stat("/sys/fs/cgroup/brig/" + b.id); err == nil {
+		t.Error("left behind: a cgroup")
+	}
+}
