@@ -47,11 +47,11 @@ demo: build ## run a hardened container and show what it may not do
 test: deps-test build ## run every test, with a summary; as root also those with real containers
 	$(GO) vet -tags $(TAGS) ./...
 	@sh tests/deps.sh vm || echo "the test machines are left out: what they need cannot be installed here" >&2
-	$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=40m ./...
+	$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./...
 
 # RUN and KERNEL choose tests and machines: make test-vm RUN=TestLimitPids KERNEL=trixie
 test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU
-	BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=40m ./tests/vm
+	BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./tests/vm
 
 vm-shell: deps-vm build ## a shell on a test machine (KERNEL=trixie), with brig in /job
 	@sh tests/vm/shell.sh $(or $(KERNEL),trixie)

@@ -38,22 +38,31 @@ func (s suite) name() string { return strings.ReplaceAll(s.dir, "/", "-") + "-" 
 
 func (s suite) program() string { return filepath.Base(s.dir) + ".test" }
 
+// prologue defines how a suite is run: its log comes back whole, and its progress
+// shows on the console.
+const prologue = `export BRIG_VM=1 TMPDIR=/var/tmp BRIG_NOTIFY=/job/notify
+cd /job
+uname -r >out/kernel
+cat /sys/fs/cgroup/cgroup.controllers >out/controllers
+suite() {
+	echo "suite $1 of $2 at $(cut -d' ' -f1 /proc/uptime)" >/dev/ttyS0
+	name=$(echo "$1-$2" | tr / -)
+	as=
+	[ "$2" = root ] || as="runuser -u $2 -- env HOME=/home/$2 XDG_RUNTIME_DIR=/run/user/$(id -u "$2")"
+	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=15m -test.run "$3"; echo $? >"/job/out/$name.status") 2>&1 |
+		tee "out/$name.log" | grep -a --line-buffered -e '--- FAIL' >/dev/ttyS0
+}
+`
+
 // script runs every suite that has a test to run, and leaves a log and an exit status
 // of each. Whatever a suite does, the next one runs.
 func script(run string, want map[string][]string) string {
 	var b strings.Builder
-	b.WriteString("export BRIG_VM=1 TMPDIR=/var/tmp BRIG_NOTIFY=/job/notify\ncd /job\n")
-	b.WriteString("uname -r >out/kernel; cat /sys/fs/cgroup/cgroup.controllers >out/controllers\n")
+	b.WriteString(prologue)
 	for _, s := range suites {
-		if len(want[s.name()]) == 0 {
-			continue
+		if len(want[s.name()]) > 0 {
+			fmt.Fprintf(&b, "suite %s %s %s\n", s.dir, s.user, quote(run))
 		}
-		as := ""
-		if s.user != "root" {
-			as = fmt.Sprintf("runuser -u %[1]s -- env HOME=/home/%[1]s XDG_RUNTIME_DIR=/run/user/$(id -u %[1]s) ", s.user)
-		}
-		fmt.Fprintf(&b, "(cd %s && %s./%s -test.v=test2json -test.timeout=25m -test.run %s; echo $? >/job/out/%s.status) >out/%s.log 2>&1\n",
-			s.dir, as, s.program(), quote(run), s.name(), s.name())
 	}
 	return b.String()
 }
