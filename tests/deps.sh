@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs and that are missing:
-# deps.sh build|demo|test|vm|bench|conformance …
+# deps.sh build|demo|test|bench|conformance|vm …
 set -eu
 
 # has WHAT: is this command or this file there?
@@ -16,24 +16,13 @@ static_busybox() {
 	has busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1
 }
 
-# QEMU before 10 crashes its guests. Debian 12 has it from its backports.
+# QEMU before 10 crashes its guests when they have more than one CPU.
 new_qemu() {
-	version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\..*/\1/p')
-	[ "${version:-0}" -ge 10 ]
-}
-
-# backports adds the suite of backports, from where this machine has its packages.
-backports() {
-	name=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-	list=/etc/apt/sources.list.d
-	[ "$name" = bookworm ] && [ ! -e "$list/brig-backports.sources" ] && [ -e "$list/debian.sources" ] || return 0
-	sed "s/^Suites:.*/Suites: $name-backports/" "$list/debian.sources" |
-		awk 'BEGIN { RS = ""; ORS = "\n\n" } !/security/' >"$list/brig-backports.sources"
-	apt-get update -q >/dev/null
+	has qemu-system-x86_64 && qemu-system-x86_64 --version | grep -Eq 'version [1-9][0-9]+\.'
 }
 
 missing=
-from=
+qemu=
 
 # need PACKAGE WHAT: the package gives WHAT, a command or a file.
 need() {
@@ -63,11 +52,6 @@ for task; do
 		need fish fish
 		need mandoc mandoc
 		;;
-	vm)
-		new_qemu || { missing="$missing qemu-system-x86" && from=backports; }
-		need debootstrap debootstrap
-		need e2fsprogs mke2fs
-		;;
 	bench)
 		static_busybox || missing="$missing busybox-static"
 		need hyperfine hyperfine
@@ -83,6 +67,13 @@ for task; do
 		need util-linux unshare
 		need mount mount
 		;;
+	vm)
+		need debootstrap debootstrap
+		need e2fsprogs mke2fs
+		need coreutils sha256sum
+		need tar tar
+		new_qemu || qemu=qemu-system-x86
+		;;
 	*)
 		echo "deps.sh: no such task: $task" >&2
 		exit 2
@@ -90,21 +81,42 @@ for task; do
 	esac
 done
 
-[ -n "$missing" ] || exit 0
+[ -n "$missing$qemu" ] || exit 0
 if ! has apt-get || [ "$(id -u)" != 0 ]; then
-	echo "deps.sh: these Debian packages are missing, and only root can install them with apt-get:$missing" >&2
+	echo "deps.sh: these Debian packages are missing, and only root can install them with apt-get:$missing${qemu:+ $qemu}" >&2
 	exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
-echo "deps.sh: installing$missing"
-target=
-if [ -n "$from" ]; then
-	backports
-	[ ! -e /etc/apt/sources.list.d/brig-backports.sources ] || target="-t bookworm-backports"
-fi
+echo "deps.sh: installing$missing${qemu:+ $qemu}"
+
 install() {
-	# shellcheck disable=SC2086
-	apt-get install -q -y --no-install-recommends $target $missing </dev/null
+	apt-get install -q -y --no-install-recommends "$@" </dev/null
 }
-# The package lists may be absent or older than the archive.
-install >/dev/null 2>&1 || { apt-get update -q && install; } >&2
+
+# backports makes a source of packages of the one that this Debian 12 has its own
+# from, and prints its name.
+backports() {
+	grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release || return 0
+	list=/etc/apt/sources.list.d/brig-backports
+	main=/etc/apt/sources.list.d/debian.sources
+	if [ -e "$main" ]; then
+		awk -v RS= '/(^|\n)Suites:[^\n]* ?bookworm( |\n|$)/ {
+			sub(/Suites:[^\n]*/, "Suites: bookworm-backports"); print; exit }' "$main" >"$list.sources"
+	else
+		sed -n '/^deb .* bookworm main/{s/ bookworm / bookworm-backports /p;q}' /etc/apt/sources.list >"$list.list"
+	fi
+	apt-get update -q >&2
+	echo bookworm-backports
+}
+
+if [ -n "$missing" ]; then
+	# The package lists may be absent or older than the archive.
+	# shellcheck disable=SC2086
+	install $missing >/dev/null 2>&1 || { apt-get update -q && install $missing; } >&2 || exit 1
+fi
+if [ -n "$qemu" ]; then
+	# Debian 12 has QEMU 10 in its backports only, and nothing else is taken from them.
+	from=$(backports)
+	install ${from:+-t "$from"} $qemu >/dev/null 2>&1 || { apt-get update -q && install ${from:+-t "$from"} $qemu; } >&2 || exit 1
+	new_qemu || { echo "deps.sh: QEMU 10 is needed, and this release has an older one" >&2; exit 1; }
+fi

@@ -52,6 +52,7 @@ func TestDeps(t *testing.T) {
 		{"old package lists", "demo", "0", "1", []string{install + " busybox-static", "update -q", install + " busybox-static"}, false},
 		{"no network", "demo", "0", "2", []string{install + " busybox-static", "update -q"}, true},
 		{"no root", "demo", "1000", "0", nil, true},
+		{"machines, and QEMU stays away", "vm", "0", "0", []string{install + " ", install + " qemu-system-x86"}, true},
 		{"no such task", "tests", "0", "0", nil, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

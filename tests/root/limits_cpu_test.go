@@ -74,7 +74,7 @@ func TestLimitIO(t *testing.T) {
 	b := newBox(t)
 	b.patch(`{"linux":{"devices":[{"path":"/dev/disk","type":"b","major":` + major + `,"minor":` + minor + `}],
 		"resources":{"devices":[{"allow":true,"type":"b","major":` + major + `,"minor":` + minor + `,"access":"r"}],
-		"blockIO":{"throttleReadBpsDevice":[{"major":` + major + `,"minor":` + minor + `,"rate":1048576}]}}}`)
+		"blockIO":{"throttleReadBpsDevice":[{"major":` + major + `,"minor":` + minor + `,"rate":1048576}]}}}}`)
 	const script = "cat /sys/fs/cgroup/io.max; dd if=/dev/disk of=/dev/null iflag=direct bs=256k count=16 2>&1 | grep -c '16+0 records in'"
 	from := time.Now()
 	equal(t, b.run(script), number+" rbps=1048576 wbps=max riops=max wiops=max\n1")

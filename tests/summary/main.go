@@ -89,7 +89,8 @@ func (r *report) add(e event, w io.Writer) {
 			return
 		}
 		r.results[key] = e.Action
-		if i := strings.LastIndexByte(e.Test, '/'); i >= 0 {
+		// A name may have a slash of its own, so that there is no test one above it.
+		for i := strings.LastIndexByte(e.Test, '/'); i >= 0; i = strings.LastIndexByte(e.Test[:i], '/') {
 			r.parents[e.Package+" "+e.Test[:i]] = true
 		}
 		if e.Action == "fail" {

@@ -30,6 +30,12 @@ const (
 {"Action":"fail","Package":"p","Test":"TestA"}
 {"Action":"fail","Package":"p"}
 `
+	gaps = `{"Action":"pass","Package":"p","Test":"TestA/one/two/three"}
+{"Action":"fail","Package":"p","Test":"TestA/one/two/four"}
+{"Action":"fail","Package":"p","Test":"TestA/one"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}
+`
 	unbuilt = `{"ImportPath":"p","Action":"build-output","Output":"a.go:1: undefined: x\n"}
 {"ImportPath":"p","Action":"build-fail"}
 {"Action":"fail","Package":"p","FailedBuild":"p"}
@@ -46,6 +52,7 @@ func TestReport(t *testing.T) {
 		{"skip says why", skipping, "0 passed, 0 failed, 1 skipped", []string{"skip  p TestA: needs root"}},
 		{"a package that dies", dying, "0 passed, 1 failed, 0 skipped", []string{"panic: boom", "FAIL  p"}},
 		{"a parent that fails alone", parentOnly, "1 passed, 1 failed, 0 skipped", []string{"afterwards"}},
+		{"a parent of names with a slash", gaps, "1 passed, 1 failed, 0 skipped", []string{"FAIL  p"}},
 		{"a package that does not build", unbuilt, "0 passed, 1 failed, 0 skipped", []string{"undefined: x", "FAIL  p"}},
 		{"go itself", "go: no such module\n", "0 passed, 0 failed, 0 skipped", []string{"go: no such module"}},
 	} {

@@ -20,10 +20,11 @@ const top = "../.."
 type suite struct {
 	dir  string // below the root of the tree
 	user string // who runs it
-	run  string // which tests, "" for all
 }
 
 var suites = []suite{
+	{dir: "libcontainer/spec", user: "tester"},
+	{dir: "cgroups", user: "tester"},
 	{dir: "tests/root", user: "root"},
 	{dir: "tests/errors", user: "root"},
 	{dir: "cgroups", user: "root"},
@@ -31,33 +32,71 @@ var suites = []suite{
 	{dir: "tests/systemd", user: "root"},
 }
 
-// name is that of the suite's log.
+// name is that of the suite's log, and stands before the names of its tests.
 func (s suite) name() string { return strings.ReplaceAll(s.dir, "/", "-") + "-" + s.user }
 
-// script runs every suite, and leaves a log and an exit status of each. Whatever a
-// suite does, the next one runs.
-func script(run string) string {
+func (s suite) program() string { return filepath.Base(s.dir) + ".test" }
+
+// prologue defines how a suite is run: its log comes back whole, and what failed shows
+// on the console. The log is a file and no pipe, which a process that a test left
+// behind would keep open for ever.
+const prologue = `export BRIG_VM=1 TMPDIR=/var/tmp BRIG_NOTIFY=/job/notify
+cd /job
+uname -r >out/kernel
+cat /sys/fs/cgroup/cgroup.controllers >out/controllers
+suite() {
+	echo "suite $1 of $2 at $(cut -d' ' -f1 /proc/uptime)" >/dev/ttyS0
+	name=$(echo "$1-$2" | tr / -)
+	as=
+	[ "$2" = root ] || as="runuser -u $2 -- env HOME=/home/$2 XDG_RUNTIME_DIR=/run/user/$(id -u "$2")"
+	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=15m -test.run "$3") >"out/$name.log" 2>&1
+	echo $? >"out/$name.status"
+	grep -a -e '--- FAIL' "out/$name.log" >/dev/ttyS0
+}
+`
+
+// script runs every suite that has a test to run, and leaves a log and an exit status
+// of each. Whatever a suite does, the next one runs.
+func script(run string, want map[string][]string) string {
 	var b strings.Builder
-	b.WriteString("export BRIG_VM=1 TMPDIR=/var/tmp BRIG_NOTIFY=/job/notify\ncd /job\n")
-	b.WriteString("uname -r >out/kernel; cat /sys/fs/cgroup/cgroup.controllers >out/controllers\n")
+	b.WriteString(prologue)
 	for _, s := range suites {
-		tests := s.run
-		if run != "" {
-			tests = run
+		if len(want[s.name()]) > 0 {
+			fmt.Fprintf(&b, "suite %s %s %s\n", s.dir, s.user, quote(run))
 		}
-		as := ""
-		if s.user != "root" {
-			as = fmt.Sprintf("runuser -u %s -- env XDG_RUNTIME_DIR=/run/user/$(id -u %s) ", s.user, s.user)
-		}
-		fmt.Fprintf(&b, "(cd %s && %s./%s.test -test.v=test2json -test.timeout=25m -test.run '%s'; echo $? >/job/out/%s.status) >out/%s.log 2>&1\n",
-			s.dir, as, filepath.Base(s.dir), tests, s.name(), s.name())
 	}
 	return b.String()
 }
 
+// quote is a word of the shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// listed are the tests that a program has to bring a result of.
+func listed(t *testing.T, program, run string) []string {
+	t.Helper()
+	first, _, _ := strings.Cut(run, "/") // -test.list knows no subtests
+	if first == "" {
+		first = "."
+	}
+	cmd := exec.Command(program, "-test.list", first)
+	cmd.Dir = filepath.Dir(program)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s -test.list: %v\n%s", filepath.Base(program), err, out)
+	}
+	var names []string
+	for name := range strings.FieldsSeq(string(out)) {
+		// An example without output does not run, nor does a benchmark.
+		if strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // pack writes the tar that the machine gets: brig, the tests as programs, and what
-// they read.
-func pack(t *testing.T, name, run string) {
+// they read. It returns the tests that each suite has to bring a result of.
+func pack(t *testing.T, name, run string) map[string][]string {
 	t.Helper()
 	dir := t.TempDir()
 	file, err := os.Create(name)
@@ -67,20 +106,21 @@ func pack(t *testing.T, name, run string) {
 	add(t, w, top+"/brig", "brig")
 	build(t, "./tests/root/notify", dir+"/notify", "build")
 	add(t, w, dir+"/notify", "notify")
-	done := map[string]bool{}
+	want, tests := map[string][]string{}, map[string][]string{}
 	for _, s := range suites {
-		if done[s.dir] {
-			continue
+		if _, done := tests[s.dir]; !done {
+			program := filepath.Join(dir, s.program())
+			build(t, "./"+s.dir, program, "test", "-c")
+			tests[s.dir] = listed(t, program, run)
+			add(t, w, program, s.dir+"/"+s.program())
+			addTree(t, w, s.dir+"/testdata")
 		}
-		done[s.dir] = true
-		program := filepath.Base(s.dir) + ".test"
-		build(t, "./"+s.dir, filepath.Join(dir, program), "test", "-c")
-		add(t, w, filepath.Join(dir, program), s.dir+"/"+program)
-		addTree(t, w, s.dir+"/testdata")
+		want[s.name()] = tests[s.dir]
 	}
-	must(t, os.WriteFile(dir+"/run", []byte(script(run)), 0o644))
+	must(t, os.WriteFile(dir+"/run", []byte(script(run, want)), 0o644))
 	add(t, w, dir+"/run", "run")
 	must(t, w.Close())
+	return want
 }
 
 // build builds a package for the machine, without libc: it has another one.

@@ -1,15 +1,22 @@
 #!/bin/sh
-# A shell in a test machine: shell.sh trixie|bookworm. brig is in /job if it is built.
+# A shell on a test machine, whose console is the terminal: shell.sh trixie|bookworm.
+# brig lies in /job. The machine goes off when the shell ends; ^A X ends QEMU.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(sh "$here/image.sh" "$1")
+cd "$(dirname "$0")"
+image=$(sh image.sh "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-if [ -e "$here/../../brig" ]; then
-	tar -C "$here/../.." -cf "$work/in" brig
-else
-	truncate -s 1M "$work/in"
-fi
-truncate -s %512 "$work/in"
-truncate -s 1M "$work/out"
-sh "$here/machine.sh" "$dir" "$work/in" "$work/out"
+trap 'exit 1' HUP INT TERM
+# The console knows neither the kind nor the size of this terminal.
+size=$(stty size 2>/dev/null || echo 24 80)
+cat >"$work/run" <<EOF
+exec </dev/ttyS0 >/dev/ttyS0 2>&1
+stty sane rows ${size% *} cols ${size#* }
+export TERM=${TERM:-vt100} PATH=/job:\$PATH
+cd /job
+exec setsid --ctty --wait bash -i
+EOF
+cp ../../brig "$work/brig"
+tar -C "$work" -cf "$work/in.tar" run brig
+truncate -s 1M "$work/out.tar"
+sh machine.sh "$image" "$work/in.tar" "$work/out.tar"
