@@ -87,25 +87,15 @@ func TestRootlessWithoutManager(t *testing.T) {
 // The state of a user is in his runtime directory.
 func TestRootlessDefaultRoot(t *testing.T) {
 	b := rootless(t)
-	cmd := b.command("list", "-q")
-	cmd.Args = []string{cmd.Args[0], "list", "-q"}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v %s", err, out)
+	b.global, b.state = nil, ""
+	b.start()
+	dir := "/run/user/" + b.user.Uid + "/brig"
+	for _, name := range []string{dir, dir + "/" + b.id} {
+		info, err := os.Stat(name)
+		must(t, err)
+		if info.Mode().Perm() != 0o700 || (info.Mode()&os.ModeSticky != 0) != (name == dir) {
+			t.Errorf("the mode of %s is %v", name, info.Mode())
+		}
 	}
-	b.config["process"].(map[string]any)["args"] = []any{"sleep", "1000"}
-	cmd = b.command("create", "-b", b.dir, b.id)
-	cmd.Args = append([]string{cmd.Args[0]}, "create", "-b", b.dir, b.id)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	info, err := os.Stat("/run/user/" + b.user.Uid + "/brig/" + b.id)
-	must(t, err)
-	if info.Mode().Perm() != 0o700 {
-		t.Errorf("its mode is %v", info.Mode())
-	}
-	cmd = b.command("delete", "--force", b.id)
-	cmd.Args = append([]string{cmd.Args[0]}, "delete", "--force", b.id)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v %s", err, out)
-	}
+	b.ok("delete", "--force", b.id)
 }

@@ -27,7 +27,7 @@ const limits = `{"linux":{"resources":{
 	"memory":{"limit":67108864,"reservation":33554432,"swap":67108864},
 	"cpu":{"shares":2048,"quota":50000,"period":100000,"cpus":"0","mems":"0"},
 	"pids":{"limit":20},
-	"unified":{"memory.high":"60000256"},
+	"unified":{"memory.high":"60002304"},
 	"devices":[{"allow":true,"type":"c","major":10,"minor":229,"access":"rw"}]}}}`
 
 // files are those that the limits above are written to.
@@ -49,11 +49,11 @@ func TestScopeLimits(t *testing.T) {
 	unit := "brig-" + b.id + ".scope"
 	b.start()
 	before := b.limits(unit)
-	if !strings.HasPrefix(before, "67108864,33554432,0,60000256,") || !strings.HasSuffix(before, ",50000 100000,0,0,20") {
+	if !strings.HasPrefix(before, "67108864,33554432,0,60002304,") || !strings.HasSuffix(before, ",50000 100000,0,0,20") {
 		t.Errorf("%s", before)
 	}
 	for property, want := range map[string]string{
-		"MemoryMax": "67108864", "MemoryLow": "33554432", "MemorySwapMax": "0", "MemoryHigh": "60000256", "TasksMax": "20", "AllowedCPUs": "0",
+		"MemoryMax": "67108864", "MemoryLow": "33554432", "MemorySwapMax": "0", "MemoryHigh": "60002304", "TasksMax": "20", "AllowedCPUs": "0",
 		"CPUQuotaPerSecUSec": "500ms", "Delegate": "yes", "Slice": "system.slice", "DevicePolicy": "strict",
 	} {
 		if got := b.show(unit, property); got != want {
@@ -100,7 +100,7 @@ func TestScopeRefusals(t *testing.T) {
 		`{"annotations":{"org.systemd.property.ExecStop":"'/bin/sh'"}}`:         "/annotations/org.systemd.property.ExecStop: the property ExecStop cannot be set",
 		`{"annotations":{"org.systemd.property.KillSignal":"'no signal'"}}`:     "StartTransientUnit",
 		`{"linux":{"resources":{"unified":{"memory.max":"lots"}}}}`:             "/linux/resources/unified/memory.max",
-		`{"process":{"args":["/not/there"]}}`:                                   "executable file not found",
+		`{"process":{"args":["/not/there"]}}`:                                   `exec: "/not/there"`,
 		`{"mounts":[{"destination":"/x","source":"/gone","options":["bind"]}]}`: "/mounts/0/source",
 	} {
 		b := newBox(t, patch)
@@ -168,18 +168,33 @@ func TestCyclesWithoutSystemd(t *testing.T) {
 	b := newBox(t)
 	b.global = nil
 	b.config["process"].(map[string]any)["args"] = []any{"sleep", "1000"}
-	for _, verb := range [][]string{{"create", "-b", b.dir, b.id}, {"start", b.id}, {"kill", b.id, "KILL"}, {"delete", "--force", b.id}} {
-		inner := b.command(verb...)
-		trace := b.dir + "/trace"
-		cmd := exec.Command("strace", append([]string{"-f", "-e", "trace=connect,sendmsg", "-o", trace}, inner.Args...)...)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v %s", err, out)
+	traces := 0
+	traced := func(args ...string) *exec.Cmd {
+		traces++
+		inner := b.command(args...)
+		name := b.dir + "/trace" + strconv.Itoa(traces)
+		return exec.Command("strace", append([]string{"-f", "-e", "trace=connect,sendmsg", "-o", name}, inner.Args...)...)
+	}
+	// strace stays until all that it follows has ended, and so does the container.
+	create := traced("create", "-b", b.dir, b.id)
+	must(t, create.Start())
+	for {
+		if out, _, _ := b.brig("state", b.id); strings.Contains(out, `"created"`) {
+			break
 		}
-		raw, err := os.ReadFile(trace)
+		time.Sleep(20 * time.Millisecond)
+	}
+	for _, verb := range [][]string{{"start", b.id}, {"kill", b.id, "KILL"}, {"delete", "--force", b.id}} {
+		if _, stderr, code := b.finish(traced(verb...)); code != 0 {
+			t.Fatalf("exit %d, %s", code, stderr)
+		}
+	}
+	must(t, create.Wait())
+	for n := 1; n <= traces; n++ {
+		raw, err := os.ReadFile(b.dir + "/trace" + strconv.Itoa(n))
 		must(t, err)
-		if text := string(raw); strings.Contains(text, "dbus") || strings.Contains(text, "/run/systemd") {
-			t.Errorf("%s: %s", verb[0], text)
+		if text := string(raw); !strings.Contains(text, "+++ exited") || strings.Contains(text, "dbus") || strings.Contains(text, "/run/systemd") {
+			t.Errorf("%s", text)
 		}
 	}
 	for range cycles(t, 500) {
