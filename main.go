@@ -105,11 +105,15 @@ func commands(status *int) []*cli.Command {
 
 // defaultRoot is per user: what an ordinary user starts is nobody else's.
 func defaultRoot() string {
-	if os.Geteuid() == 0 {
-		return "/run/brig"
-	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+	root := os.Geteuid() == 0
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	// Rootless engines run brig as root of a user namespace, with nothing but that in
+	// its environment.
+	if dir != "" && (!root || libcontainer.InUserNamespace()) {
 		return dir + "/brig"
+	}
+	if root {
+		return "/run/brig"
 	}
 	return fmt.Sprintf("/tmp/brig-%d", os.Geteuid())
 }

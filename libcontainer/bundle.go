@@ -173,12 +173,23 @@ func (r *Runtime) filter(s *specs.Spec, cache bool) (*seccomp.Filter, error) {
 // filterCache is no valid container ID, so that the two never meet.
 const filterCache = "@seccomp"
 
+// initialUserNamespace is the inode of the first user namespace of every kernel
+// (PROC_USER_INIT_INO).
+const initialUserNamespace = 0xeffffffd
+
+// InUserNamespace says that brig's ids are not those of the host. Where nobody can
+// tell they are.
+func InUserNamespace() bool {
+	var st unix.Stat_t
+	return unix.Stat("/proc/self/ns/user", &st) == nil && st.Ino != initialUserNamespace
+}
+
 // rootless says that brig does not rule over the host.
 func rootless() bool { return os.Geteuid() != 0 }
 
 // hostFacts are the facts that change what is compiled for this config.
 func hostFacts(s *specs.Spec, rootless bool) plan.Host {
-	h := plan.Host{Rootless: rootless, CloneDetached: kernelAtLeast(6, 15), Withheld: withheld(s)}
+	h := plan.Host{Rootless: rootless, InUserNamespace: !rootless && InUserNamespace(), CloneDetached: kernelAtLeast(6, 15), Withheld: withheld(s)}
 	securityModules(&h, s)
 	h.SetgroupsDenied = h.Rootless && singleMap(s.Linux.UIDMappings, os.Geteuid()) && singleMap(s.Linux.GIDMappings, os.Getegid())
 	if s.Process != nil && len(s.Process.Rlimits) > 0 {

@@ -15,9 +15,9 @@ import (
 
 const resourcesPointer = "/linux/resources"
 
-// limits computes the writes for the container's cgroup. An ordinary user who
-// asks for no limit and names no cgroup gets none: he may not make one without
-// delegation.
+// limits computes the writes for the container's cgroup. An ordinary user, or the
+// root of a user namespace, who asks for no limit and names no cgroup gets none: he
+// may not make one without delegation.
 func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 	linux := in.Spec.Linux
 	l := &limits{}
@@ -34,7 +34,7 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 		}
 		return l, nil
 	}
-	if in.Host.Rootless && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
+	if (in.Host.Rootless || in.Host.InUserNamespace) && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
 		return l, nil
 	}
 	var err error
@@ -96,7 +96,7 @@ func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 // is, and not before the stage: the kernel checks the program while the stage
 // works. An ordinary user can load none, and can open only what he could before.
 func (m *made) limitDevices(in *plan.Input, l *limits) error {
-	if m.group == nil || in.Host.Rootless || l.devices == nil {
+	if m.group == nil || in.Host.Rootless || in.Host.InUserNamespace || l.devices == nil {
 		return nil
 	}
 	return m.group.AttachDevices(l.devices)

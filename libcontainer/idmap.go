@@ -56,7 +56,11 @@ func writeMaps(proc procfs, in *plan.Input, pid int) error {
 		return runMapper("newgidmap", "/linux/gidMappings", pid, linux.GIDMappings)
 	}
 	if err := proc.write(pid, "uid_map", mapText(linux.UIDMappings)); err != nil {
-		return fault.Hostf("/linux/uidMappings", err, "write uid_map")
+		e := fault.Hostf("/linux/uidMappings", err, "write uid_map")
+		if in.Host.InUserNamespace {
+			return e.WithHint("brig is in a user namespace itself, and can hand on only the ids that it has there")
+		}
+		return e
 	}
 	if in.Host.SetgroupsDenied {
 		// Since CVE-2014-8989 the price of a group map of one's own.

@@ -27,7 +27,8 @@ type systemdScope struct {
 
 // newScope reads from the config what systemd has to know.
 func newScope(in *plan.Input, writes []cgroups.Write) (*systemdScope, error) {
-	unit, f := systemd.NewUnit(in.Spec.Linux.CgroupsPath, in.ID, in.Host.Rootless)
+	ordinary := in.Host.Rootless || in.Host.InUserNamespace
+	unit, f := systemd.NewUnit(in.Spec.Linux.CgroupsPath, in.ID, ordinary)
 	if f != nil {
 		return nil, f
 	}
@@ -39,7 +40,7 @@ func newScope(in *plan.Input, writes []cgroups.Write) (*systemdScope, error) {
 		}
 		s.properties = append(s.properties, systemd.Properties(writes[i:i+1])...)
 	}
-	if !in.Host.Rootless {
+	if !ordinary {
 		drivers, err := os.ReadFile("/proc/devices")
 		if err != nil {
 			return nil, fault.Hostf(resourcesPointer+"/devices", errnoOf(err), "read /proc/devices")

@@ -139,6 +139,8 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 	switch key {
 	case "rootless":
 		in.Host.Rootless = true
+	case "in-user-namespace":
+		in.Host.InUserNamespace = true
 	case "clone-detached":
 		in.Host.CloneDetached = true
 	case "setgroups-denied":

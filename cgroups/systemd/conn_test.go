@@ -44,10 +44,12 @@ func (b *bus) listen() {
 func (b *bus) serve(c net.Conn) {
 	defer c.Close()
 	in := bufio.NewReader(c)
-	if line, err := in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "\x00AUTH EXTERNAL ") {
-		return
+	for _, want := range []string{"\x00AUTH EXTERNAL\r\n", "DATA\r\n"} {
+		if line, err := in.ReadString('\n'); err != nil || line != want {
+			return
+		}
 	}
-	c.Write([]byte(b.greeting + "\r\n"))
+	c.Write([]byte("DATA\r\n" + b.greeting + "\r\n"))
 	if line, err := in.ReadString('\n'); err != nil || line != "BEGIN\r\n" {
 		return
 	}

@@ -92,7 +92,7 @@ func nodeOf(d *specs.LinuxDevice, pointer string) node {
 // bound says that nodes are the host's, mounted: in a user namespace the kernel
 // refuses mknod of devices. A FIFO can be made anywhere.
 func (c *compiler) bound(n *node) bool {
-	return c.hasNamespace(specs.UserNamespace) && n.mode&typeMask != unix.S_IFIFO
+	return (c.hasNamespace(specs.UserNamespace) || c.in.Host.InUserNamespace) && n.mode&typeMask != unix.S_IFIFO
 }
 
 // openNodes opens the host's device nodes and makes sure that each is the device

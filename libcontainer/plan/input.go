@@ -71,6 +71,9 @@ type Host struct {
 	// Rootless says that brig does not have the capabilities of the initial user
 	// namespace: sources are then opened inside the new one.
 	Rootless bool
+	// InUserNamespace says that brig is root of a user namespace only, as in a
+	// container, or as rootless engines run it: the kernel makes no device nodes there.
+	InUserNamespace bool
 	// SetgroupsDenied says that the group map was written by an ordinary user
 	// without newgidmap, so that the kernel refuses setgroups(2); of a container to
 	// join, that its user namespace says so.

@@ -70,3 +70,10 @@ func (b *box) mount(destination, kind, source string, options ...string) {
 	must(b.t, err)
 	b.add("/mounts", string(raw))
 }
+
+func encode(t *testing.T, value any) string {
+	t.Helper()
+	raw, err := json.Marshal(value)
+	must(t, err)
+	return string(raw)
+}
