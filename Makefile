@@ -8,6 +8,10 @@ HOSTARCH := $(shell $(GO) env GOHOSTARCH)
 PREFIX ?= /usr/local
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 FUZZTIME ?= 10s
+# What of the tests `make test` runs on whole machines: what needs one. `make test-vm`
+# runs them all there.
+VM_TESTS ?= Limit|Least|AppArmor|Scope|Rootless|Cycles|Nested|RootOfUser|JoinNamespaces|KillForms
+CYCLES ?= 10
 
 VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev)
 COMMIT ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
@@ -47,7 +51,7 @@ demo: build ## run a hardened container and show what it may not do
 test: deps-test build ## run every test, with a summary; as root also those with real containers
 	$(GO) vet -tags $(TAGS) ./...
 	@sh tests/deps.sh vm || echo "the test machines are left out: what they need cannot be installed here" >&2
-	$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./...
+	BRIG_VM_RUN='$(VM_TESTS)' BRIG_CYCLES=$(CYCLES) $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./...
 
 # RUN and KERNEL choose tests and machines: make test-vm RUN=TestLimitPids KERNEL=trixie
 test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU

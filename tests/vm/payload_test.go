@@ -59,6 +59,7 @@ suite() {
 // of each. Whatever a suite does, the next one runs.
 func script(run string, want map[string][]string) string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "export BRIG_CYCLES=%s\n", quote(os.Getenv("BRIG_CYCLES")))
 	b.WriteString(prologue)
 	for _, s := range suites {
 		if len(want[s.name()]) > 0 {
