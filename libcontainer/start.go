@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"time"
 
 	"brig/libcontainer/fault"
 	"brig/nsenter"
@@ -189,19 +190,25 @@ func (d *directory) killInit(rec *record) error {
 }
 
 // executed tells the end of the stream that execve makes from the one of an init
-// that was killed before: that one, while nobody has reaped it, still has the name
-// of the stage.
+// that was killed before: that one ends with the name of the stage. In execve the
+// kernel closes the fds first and changes the name a moment later, so that a process
+// with the name of the stage that has not ended has to be looked at again.
 func (d *directory) executed(rec *record) error {
 	proc, err := openProc()
 	if err != nil {
 		return err
 	}
 	defer proc.close()
-	p, err := proc.stat(rec.Pid)
-	if err == nil && p.startTime == rec.StartTime && p.comm == stageName {
-		return fault.Hostf("", unix.ECHILD, "init of %q was killed before it executed the payload", d.id)
+	for limit := time.Now().Add(killTimeout); time.Now().Before(limit); time.Sleep(time.Millisecond) {
+		p, err := proc.stat(rec.Pid)
+		if err != nil || p.startTime != rec.StartTime || p.comm != stageName {
+			return nil
+		}
+		if !p.alive(rec.StartTime) {
+			break
+		}
 	}
-	return nil
+	return fault.Hostf("", unix.ECHILD, "init of %q was killed before it executed the payload", d.id)
 }
 
 func (d *directory) sendStart(reporter int) error {

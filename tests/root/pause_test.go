@@ -62,9 +62,9 @@ func TestPs(t *testing.T) {
 	if len(table) != 3 || !strings.HasPrefix(table[0], "UID") || !strings.Contains(table[1], "sleep 1000") {
 		t.Errorf("the table is %q", table)
 	}
-	options := b.ok("ps", b.id, "-o", "comm,pid")
+	options := b.ok("ps", b.id, "-eo", "comm,pid")
 	equal(t, strings.Join(strings.Fields(strings.Split(options, "\n")[1])[:1], ""), "sleep")
-	b.refused("couldn't find PID field in ps output", "ps", b.id, "-o", "comm")
+	b.refused("couldn't find PID field in ps output", "ps", b.id, "-eo", "comm")
 	b.refused("run ps --nosuch", "ps", b.id, "--nosuch")
 	b.refused("invalid format option: x", "ps", "--format", "x", b.id)
 	b.refused("container does not exist", "ps", "nobody")
