@@ -69,7 +69,8 @@ func TestNestedUserNamespace(t *testing.T) {
 	write(t, b.rootfs+"/inner/config.json", encode(t, config))
 	equal(t, b.run("brig --root /tmp/state run -b /inner box; ls -A /tmp/state"), innerSays)
 	// Ids that it does not have it cannot hand on, and says so.
-	r := b.try("brig --root /tmp/state run --rootfs /inner/rootfs other true")
+	write(t, b.rootfs+"/inner/config.json", innerConfig(t, withUserNamespace))
+	r := b.try("brig --root /tmp/state run -b /inner other")
 	if r.code == 0 || !strings.Contains(r.err, "only the ids that it has there") {
 		t.Errorf("exit %d, %s", r.code, r.err)
 	}
