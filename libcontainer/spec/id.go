@@ -2,8 +2,8 @@ package spec
 
 import "brig/libcontainer/fault"
 
-// maxID keeps the name of the state directory within what a path can be.
-const maxID = 1024
+// maxID is NAME_MAX: an ID is the name of a directory and of a cgroup.
+const maxID = 255
 
 // ValidID checks the ID of a container. It becomes the name of a directory and of
 // a cgroup, so it must not lead anywhere: no slash, no "..", nothing that needs

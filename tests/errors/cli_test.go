@@ -57,7 +57,7 @@ func TestID(t *testing.T) {
 		{"colon", "a:b", "invalid container ID format"},
 		{"the cache of filters", "@seccomp", "invalid container ID format"},
 		{"no ASCII", "ä", "invalid container ID format"},
-		{"2000 characters", long(2000), "2000 characters are more than 1024"},
+		{"2000 characters", long(2000), "2000 characters are more than 255"},
 	} {
 		prepare := func(_ *testing.T, w *world) { w.id = c[1] }
 		for _, verb := range [...]string{"", "start"} {
