@@ -50,6 +50,7 @@ type made struct {
 	mounted bool             // init waits for the hooks of create
 	due     bool             // hooks have run, or the container is made: those of its end shall run
 	runtime *Runtime
+	signals chan os.Signal // what is kept for the payload of a run
 	pidfd   int
 	pidFile string
 }

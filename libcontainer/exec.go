@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"os"
 	"path"
 	"strconv"
 
@@ -43,6 +44,7 @@ type joining struct {
 	init     int // pidfd of the container's init
 	cgroupNS int // its cgroup namespace, -1 if that is brig's own
 	root     int // its root, -1 if its mount namespace leads there
+	signals  chan os.Signal
 	group    *cgroups.Group
 	stage    *nsenter.Stage
 	program  *nsenter.Program
@@ -266,6 +268,9 @@ func (j *joining) adopt(in *plan.Input) error {
 	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
 		return err
 	}
+	if j.stays {
+		j.signals = watch()
+	}
 	return release(j.stage, j.program, -1)
 }
 
@@ -289,7 +294,7 @@ func setOOMScore(pid, adj int) error {
 
 // wait waits for the payload's end, and passes signals on to it.
 func (j *joining) wait(in *plan.Input) (int, error) {
-	go forward(j.pidfd)
+	go forward(j.signals, j.pidfd)
 	status := waitFor(j.pid)
 	j.pty.terminal.detach()
 	if j.stays {

@@ -56,7 +56,7 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		// The service's main process is brig, which ends with the payload.
 		go m.notify.await(m.pidfd, 0)
 	}
-	go forward(m.pidfd)
+	go forward(m.signals, m.pidfd)
 	// Others may kill and delete it from here on.
 	m.dir.unlock()
 	status := m.wait()
@@ -130,14 +130,23 @@ func (m *made) exec(o *RunOptions) error {
 	}
 }
 
-// forward passes on the signals that brig gets, but for those that are about brig
-// itself. To watch one costs the Go runtime a switch of threads to and fro, which a
-// payload like /bin/true would wait for. So the one by which supervisors end a
-// program is watched at once, those of a terminal a moment later, and the others when a
-// short payload is long over.
-func forward(pidfd int) {
+// watch begins to keep the signal by which supervisors end a program. From the word
+// to go on there may be a payload that it is meant for, so it is watched before; until
+// then it ends brig, and with it what there is of a container.
+func watch() chan os.Signal {
 	signals := make(chan os.Signal, 128)
 	signal.Notify(signals, unix.SIGTERM)
+	return signals
+}
+
+// forward passes on the signals that brig gets, but for those that are about brig
+// itself. To watch one costs the Go runtime a switch of threads to and fro, which a
+// payload like /bin/true would wait for. So those of a terminal are watched a moment
+// after the start, and the others when a short payload is long over.
+func forward(signals chan os.Signal, pidfd int) {
+	if signals == nil {
+		signals = watch()
+	}
 	time.Sleep(watchTerminal)
 	signal.Notify(signals, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
 	time.Sleep(watchAll - watchTerminal)
