@@ -1,12 +1,13 @@
 #!/bin/sh
 # Makes the image of a test machine unless it is in the cache:
-# image.sh trixie|bookworm prints the directory that holds root.img, vmlinuz and
-# initrd. The cache is BRIG_VM_CACHE, or a directory of the user's; the name of an
-# image is a hash of this script, so that a change of it makes a new one.
+# image.sh trixie|bookworm|sid [clients] prints the directory that holds root.img,
+# vmlinuz and initrd; with "clients" the machine has the engines that call brig. The
+# cache is BRIG_VM_CACHE, or a directory of the user's; the name of an image is a hash
+# of this script, so that a change of it makes a new one.
 set -eu
-suite=$1
+suite=$1 flavour=${2:-}
 cache=${BRIG_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/brig-vm}
-dir=$cache/$suite-$(sha256sum "$0" | cut -c1-16)
+dir=$cache/$suite${flavour:+-$flavour}-$(sha256sum "$0" | cut -c1-16)
 log=$dir.log
 
 if [ -e "$dir/initrd" ]; then
@@ -48,10 +49,24 @@ fill() {
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 	chmod 755 "$root/usr/sbin/policy-rc.d"
 	mount -t proc proc "$root/proc"
-	DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -q -y --no-install-recommends \
-		linux-image-cloud-amd64 initramfs-tools crun runc </dev/null
+	install linux-image-cloud-amd64 initramfs-tools crun runc
+	[ "$flavour" != clients ] || clients
 	umount "$root/proc"
 	rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+}
+
+install() {
+	DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -q -y --no-install-recommends "$@" </dev/null
+}
+
+# What calls a runtime, and what that needs for networks, storage and an init.
+clients() {
+	install podman buildah conmon netavark aardvark-dns containernetworking-plugins iptables nftables passt \
+		slirp4netns fuse-overlayfs catatonit containerd docker.io docker-cli jq socat ca-certificates
+	for unit in docker.service docker.socket containerd.service podman.socket podman.service podman-restart.service \
+		podman-auto-update.timer podman-clean-transient.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
 }
 
 settle() {
@@ -103,7 +118,7 @@ settle() {
 
 pack() {
 	cp -L "$root"/boot/vmlinuz-* "$work/vmlinuz"
-	mke2fs -q -t ext4 -d "$root" -F "$work/root.img" 4G
+	mke2fs -q -t ext4 -d "$root" -F "$work/root.img" 6G
 	cp -L "$root"/boot/initrd.img-* "$work/initrd"
 	rm -rf "$root"
 }
