@@ -12,7 +12,8 @@ import (
 // and so may allow more than the config: what brig attaches itself to the cgroup
 // allows no more than the config, and both have to. drivers is /proc/devices.
 func Devices(rules []specs.LinuxDeviceCgroup, drivers string) []Property {
-	var allowed []any
+	var names []string
+	access := map[string]string{}
 	for i := range rules {
 		r := &rules[i]
 		if !r.Allow {
@@ -22,10 +23,30 @@ func Devices(rules []specs.LinuxDeviceCgroup, drivers string) []Property {
 			return []Property{property("DevicePolicy", "s", "auto")}
 		}
 		for _, name := range deviceNames(r, drivers) {
-			allowed = append(allowed, []any{name, r.Access})
+			if _, known := access[name]; !known {
+				names = append(names, name)
+			}
+			access[name] += r.Access
 		}
 	}
+	// Of two entries of one name systemd keeps the second alone: each gets all that
+	// any rule allows.
+	var allowed []any
+	for _, name := range names {
+		allowed = append(allowed, []any{name, modes(access[name])})
+	}
 	return []Property{property("DevicePolicy", "s", "strict"), property("DeviceAllow", "a(ss)", allowed)}
+}
+
+// modes are the letters of a permission, each once.
+func modes(access string) string {
+	letters := ""
+	for _, letter := range "rwm" {
+		if strings.ContainsRune(access, letter) {
+			letters += string(letter)
+		}
+	}
+	return letters
 }
 
 // deviceNames are the names of systemd for the devices of a rule.

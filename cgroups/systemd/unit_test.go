@@ -96,6 +96,8 @@ func TestDevices(t *testing.T) {
 		{[]specs.LinuxDeviceCgroup{{Allow: true, Type: "c", Major: n(136), Access: "rwm"}, {Allow: true, Type: "b", Major: n(8), Minor: n(-1), Access: "r"}}, "DevicePolicy=s strict, DeviceAllow=a(ss) [[char-pts rwm] [block-sd r]]"},
 		{[]specs.LinuxDeviceCgroup{{Allow: true, Type: "b", Access: "m"}, {Allow: true, Type: "c", Major: n(-1), Access: "m"}}, "DevicePolicy=s strict, DeviceAllow=a(ss) [[block-* m] [char-* m]]"},
 		{[]specs.LinuxDeviceCgroup{{Allow: true, Type: "b", Major: n(7), Minor: n(0), Access: "r"}, {Allow: true, Type: "b", Major: n(99), Access: "r"}}, "DevicePolicy=s strict, DeviceAllow=a(ss) [[/dev/block/7:0 r]]"},
+		// systemd keeps the last entry of a name alone.
+		{[]specs.LinuxDeviceCgroup{{Allow: true, Type: "b", Access: "rmw"}, {Allow: true, Type: "c", Access: "m"}, {Allow: true, Type: "b", Access: "m"}, {Allow: true, Type: "c", Access: "r"}}, "DevicePolicy=s strict, DeviceAllow=a(ss) [[block-* rwm] [char-* rm]]"},
 	} {
 		if got := text(Devices(c.rules, drivers)); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
