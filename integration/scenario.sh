@@ -1,0 +1,87 @@
+# What every scenario of a client can say. $RUNTIME is the path of the runtime under
+# test, and $runtime its name.
+runtime=${RUNTIME##*/}
+
+fail() {
+	printf 'FAILED: %s\n' "$*"
+	exit 1
+}
+
+skip() {
+	printf '\nSKIP: %s\n' "$*"
+	exit 0
+}
+
+# is WANT COMMAND…: the command succeeds and prints just that.
+is() {
+	local want=$1 got status=0
+	shift
+	got=$("$@" 2>/tmp/stderr) || status=$?
+	[ "$status" = 0 ] || fail "$* ended with $status: $got $(cat /tmp/stderr)"
+	[ "$got" = "$want" ] || fail "$* printed \"$got\" and not \"$want\""
+}
+
+# has PATTERN COMMAND…: the command succeeds and a line of what it prints matches.
+has() {
+	local pattern=$1 got status=0
+	shift
+	got=$("$@" 2>&1) || status=$?
+	[ "$status" = 0 ] || fail "$* ended with $status: $got"
+	grep -Eq -e "$pattern" <<<"$got" || fail "$* printed no \"$pattern\": $got"
+}
+
+# lacks PATTERN COMMAND…: the command succeeds and no line matches.
+lacks() {
+	local pattern=$1 got status=0
+	shift
+	got=$("$@" 2>&1) || status=$?
+	[ "$status" = 0 ] || fail "$* ended with $status: $got"
+	! grep -Eq -e "$pattern" <<<"$got" || fail "$* printed \"$pattern\": $got"
+}
+
+# exits STATUS COMMAND…: the command ends with that status.
+exits() {
+	local want=$1 got status=0
+	shift
+	got=$("$@" 2>&1) || status=$?
+	[ "$status" = "$want" ] || fail "$* ended with $status and not $want: $got"
+}
+
+# refuses PATTERN COMMAND…: the command fails, and says so in a line that matches.
+refuses() {
+	local pattern=$1 got status=0
+	shift
+	got=$("$@" 2>&1) || status=$?
+	[ "$status" != 0 ] || fail "$* succeeded: $got"
+	grep -Eq -e "$pattern" <<<"$got" || fail "$* said no \"$pattern\": $got"
+}
+
+# until_true COMMAND…: the command succeeds within a minute.
+until_true() {
+	local i
+	for i in $(seq 300); do
+		"$@" >/tmp/until 2>&1 && return
+		sleep 0.2
+	done
+	fail "$* did not come true: $(cat /tmp/until)"
+}
+
+# on_terminal COMMAND…: with a terminal of its own, 31 lines of 97, whose output is
+# printed.
+on_terminal() {
+	script -qefc "stty rows 31 cols 97; exec $(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'
+}
+
+# root_files DIR: a root file system of busybox.
+root_files() {
+	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,root,var,home,usr/share}
+	chmod 1777 "$1/tmp"
+	cp /bin/busybox "$1/bin/busybox"
+	local name
+	for name in $(/bin/busybox --list); do
+		[ "$name" = busybox ] || ln -s busybox "$1/bin/$name"
+	done
+	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home:/bin/sh\n' >"$1/etc/passwd"
+	printf 'root:x:0:\nuser:x:1000:\nextra:x:2000:user\n' >"$1/etc/group"
+	echo 'of the image' >"$1/usr/share/file"
+}
