@@ -23,7 +23,7 @@ type scenario struct {
 }
 
 // TestScenarios runs the scenarios of one client, BRIG_CLIENT, with the runtime that
-// BRIG_RUNTIME names. It does so on a test machine only: it takes the machine as its own.
+// RUNTIME names the path of. It does so on a test machine only: it takes the machine as its own.
 func TestScenarios(t *testing.T) {
 	if os.Getenv("BRIG_VM") == "" {
 		t.Skip("runs on the test machines, by TestClients")
@@ -88,6 +88,20 @@ func scenarios(t *testing.T, name string) []scenario {
 	}
 	must(t, lines.Err())
 	return list
+}
+
+// everyScenario of a client, by the names that its tests have.
+func everyScenario(t *testing.T, client string) []string {
+	t.Helper()
+	files, err := filepath.Glob(client + "/*.txt")
+	must(t, err)
+	var names []string
+	for _, file := range files {
+		for _, s := range scenarios(t, file) {
+			names = append(names, strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+strings.ReplaceAll(s.name, " ", "_"))
+		}
+	}
+	return names
 }
 
 func must(t *testing.T, err error) {

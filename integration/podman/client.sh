@@ -50,3 +50,5 @@ teardown() {
 	podman system reset -f >/dev/null
 	rootless system reset -f >/dev/null
 }
+
+version() { printf 'podman %s\n' "$(command podman version -f '{{.Client.Version}}')"; }

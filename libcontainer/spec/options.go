@@ -84,7 +84,10 @@ func readOptions(m *specs.Mount, fail, warn func(i int, format string, args ...a
 	}
 	for i, option := range m.Options {
 		r.index = i
-		r.read(option)
+		// podman --systemd gives an empty one to the tmpfs of each of its directories.
+		if option != "" {
+			r.read(option)
+		}
 	}
 	r.SetAttr, r.ClearAttr = r.top.flags()
 	r.SetAll, r.ClearAll = r.all.flags()

@@ -1,0 +1,166 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"brig/tests/vm"
+)
+
+// top is the root of the tree.
+const top = ".."
+
+// runtimes run every scenario in the same machine; the first is under test, and has to
+// pass whatever the second does.
+var runtimes = []string{"brig", "crun"}
+
+// TestClients boots a machine for each client on each Debian, runs its scenarios with
+// both runtimes and reports them under their names.
+func TestClients(t *testing.T) {
+	machines := strings.Fields(os.Getenv("BRIG_CLIENT_MACHINES"))
+	if len(machines) == 0 {
+		t.Skip("make integration runs it: it takes an hour or more")
+	}
+	vm.NeedQEMU(t)
+	only := os.Getenv("BRIG_CLIENT_RUN")
+	results := &table{}
+	for _, machine := range machines {
+		for _, client := range clients(t) {
+			t.Run(machine+"/"+client, func(t *testing.T) {
+				in := filepath.Join(t.TempDir(), "in.tar")
+				pack(t, in, client, only)
+				files := vm.Boot(t, top, []string{machine, "clients"}, in)
+				r := judge(t, client, files)
+				r.machine = machine
+				results.rows = append(results.rows, r)
+			})
+		}
+	}
+	if name := os.Getenv("BRIG_CLIENT_TABLE"); name != "" && only == "" {
+		must(t, os.WriteFile(filepath.Join(top, name), []byte(results.String()), 0o644))
+	}
+}
+
+// clients are the folders that have a client.sh, or those that BRIG_CLIENTS names.
+func clients(t *testing.T) []string {
+	t.Helper()
+	if list := strings.Fields(os.Getenv("BRIG_CLIENTS")); len(list) > 0 {
+		return list
+	}
+	files, err := filepath.Glob("*/client.sh")
+	must(t, err)
+	var list []string
+	for _, f := range files {
+		list = append(list, filepath.Dir(f))
+	}
+	return list
+}
+
+// pack writes the tar that the machine gets: brig, the scenarios and the program that
+// runs them.
+func pack(t *testing.T, name, client, only string) {
+	t.Helper()
+	dir := t.TempDir()
+	p := vm.NewPayload(t, top, name)
+	p.Add(t, top+"/brig", "brig")
+	p.Build(t, "./integration", dir+"/integration.test", "test", "-c")
+	p.Add(t, dir+"/integration.test", "integration/integration.test")
+	p.Add(t, "scenario.sh", "integration/scenario.sh")
+	p.AddTree(t, "integration/"+client)
+	for _, extra := range programs[client] {
+		extra(t, p)
+	}
+	var b strings.Builder
+	b.WriteString(vm.Prologue)
+	b.WriteString("install -m 755 brig /usr/local/bin/brig\n")
+	pattern := strings.TrimSuffix("^(TestScenarios|TestProgram)$/"+only, "/")
+	for _, runtime := range runtimes {
+		fmt.Fprintf(&b, "export BRIG_CLIENT=%s RUNTIME=$(command -v %s)\n", client, runtime)
+		fmt.Fprintf(&b, "suite integration root %s %s\n", vm.Quote(pattern), runtime)
+	}
+	fmt.Fprintf(&b, "(cd integration && . ./scenario.sh && . ./%s/client.sh && version) >out/version\n", client)
+	must(t, os.WriteFile(dir+"/run", []byte(b.String()), 0o644))
+	p.Add(t, dir+"/run", "run")
+	p.Close(t)
+}
+
+// programs of a client that its scenarios call and that are built for them.
+var programs = map[string][]func(*testing.T, *vm.Payload){}
+
+// judge reports the results of brig, each under its name, and compares them with those
+// of the other: what crun passes brig has to pass, and what both fail needs a reason.
+func judge(t *testing.T, client string, files map[string]string) row {
+	t.Helper()
+	r := row{client: client, version: strings.TrimSpace(files["version"]), kernel: strings.TrimSpace(files["kernel"])}
+	other := map[string]vm.Result{}
+	for _, result := range vm.Results(t, files["crun.log"]) {
+		if name, ok := scenarioName(result.Test); ok {
+			other[name] = result
+			r.other += count(result.Action == "pass")
+		}
+	}
+	why := reasons(t, client)
+	results := vm.Results(t, files["brig.log"])
+	for _, result := range results {
+		name, ok := scenarioName(result.Test)
+		if !ok {
+			if result.Action == "fail" {
+				t.Errorf("%s: %s", result.Test, vm.Last(result.Output, 20))
+			}
+			continue
+		}
+		r.add(name, result, other[name], why[name])
+		t.Run(name, func(t *testing.T) { verdict(t, result, other[name], why[name]) })
+	}
+	if status := strings.TrimSpace(files["brig.status"]); status == "" || r.passed == 0 {
+		t.Errorf("brig's scenarios ended with status %q, %d passed:\n%s", status, r.passed, vm.Last(files["brig.log"], 40))
+	}
+	return r
+}
+
+// verdict on one scenario.
+func verdict(t *testing.T, brig, crun vm.Result, why string) {
+	switch {
+	case brig.Action == "pass" && why != "":
+		t.Error("it passes: its line in reasons.txt is to go")
+	case brig.Action == "skip":
+		t.Skip(vm.Last(brig.Output, 2))
+	case brig.Action == "fail" && crun.Action == "pass":
+		t.Errorf("crun passes this:\n%s", vm.Last(brig.Output, 40))
+	case brig.Action == "fail" && why == "":
+		t.Errorf("crun fails this too, and reasons.txt does not say why:\n%s\ncrun:\n%s", vm.Last(brig.Output, 40), vm.Last(crun.Output, 20))
+	case brig.Action == "fail":
+		t.Skipf("it fails with crun too: %s", why)
+	}
+}
+
+// scenarioName is what follows the name of the test function, for a scenario.
+func scenarioName(test string) (string, bool) {
+	_, name, ok := strings.Cut(test, "/")
+	return name, ok && strings.Contains(name, "/")
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// reasons are those of reasons.txt, "CLIENT NAME: WHY" a line, for one client.
+func reasons(t *testing.T, client string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("reasons.txt")
+	must(t, err)
+	list := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, why, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if rest, mine := strings.CutPrefix(name, client+" "); ok && mine {
+			list[rest] = why
+		}
+	}
+	return list
+}
