@@ -66,20 +66,27 @@ func pack(t *testing.T, name, client, only string) {
 	dir := t.TempDir()
 	p := vm.NewPayload(t, top, name)
 	p.Add(t, top+"/brig", "brig")
-	p.Build(t, "./integration", dir+"/integration.test", "test", "-c")
-	p.Add(t, dir+"/integration.test", "integration/integration.test")
+	suite := "integration"
+	if _, err := os.Stat(client + "/go.mod"); err == nil {
+		// Its scenarios are in Go, in a module of their own.
+		suite += "/" + client
+		p.Build(t, ".", dir+"/test", "test", "-C", suite, "-c")
+	} else {
+		p.Build(t, "./integration", dir+"/test", "test", "-c")
+	}
+	p.Add(t, dir+"/test", suite+"/"+filepath.Base(suite)+".test")
 	p.Add(t, "scenario.sh", "integration/scenario.sh")
 	p.AddTree(t, "integration/"+client)
-	for _, extra := range programs[client] {
-		extra(t, p)
+	if add := needs[client]; add != nil {
+		add(t, p)
 	}
 	var b strings.Builder
 	b.WriteString(vm.Prologue)
 	b.WriteString("install -m 755 brig /usr/local/bin/brig\n")
-	pattern := strings.TrimSuffix("^(TestScenarios|TestProgram)$/"+only, "/")
+	pattern := strings.TrimSuffix("^TestScenarios$/"+only, "/")
 	for _, runtime := range runtimes {
 		fmt.Fprintf(&b, "export BRIG_CLIENT=%s RUNTIME=$(command -v %s)\n", client, runtime)
-		fmt.Fprintf(&b, "suite integration root %s %s\n", vm.Quote(pattern), runtime)
+		fmt.Fprintf(&b, "suite %s root %s %s\n", suite, vm.Quote(pattern), runtime)
 	}
 	fmt.Fprintf(&b, "(cd integration && . ./scenario.sh && . ./%s/client.sh && version) >out/version\n", client)
 	must(t, os.WriteFile(dir+"/run", []byte(b.String()), 0o644))
@@ -87,8 +94,16 @@ func pack(t *testing.T, name, client, only string) {
 	p.Close(t)
 }
 
-// programs of a client that its scenarios call and that are built for them.
-var programs = map[string][]func(*testing.T, *vm.Payload){}
+// needs are what a client's scenarios call beside its own files.
+var needs = map[string]func(*testing.T, *vm.Payload){
+	"network": func(t *testing.T, p *vm.Payload) {
+		filter := t.TempDir() + "/filter"
+		p.Build(t, "./integration/network/filter", filter, "build")
+		p.Add(t, filter, "integration/network/filter.bin")
+		p.AddTree(t, "integration/podman")
+		p.AddTree(t, "integration/containerd")
+	},
+}
 
 // judge reports the results of brig, each under its name, and compares them with those
 // of the other: what crun passes brig has to pass, and what both fail needs a reason.

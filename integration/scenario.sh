@@ -85,3 +85,41 @@ root_files() {
 	printf 'root:x:0:\nuser:x:1000:\nextra:x:2000:user\n' >"$1/etc/group"
 	echo 'of the image' >"$1/usr/share/file"
 }
+
+# box_tar makes /var/tmp/box.tar of such a root, once.
+box_tar() {
+	[ ! -e /var/tmp/box.tar ] || return 0
+	root_files /var/tmp/box
+	tar -C /var/tmp/box -cf /var/tmp/box.tar .
+	chmod 644 /var/tmp/box.tar
+}
+
+# box_archive FILE NAME: an image of it in docker's format, which docker, containerd and
+# podman load.
+box_archive() {
+	local dir=/var/tmp/archive sum
+	box_tar
+	rm -rf $dir && mkdir -p $dir
+	cp /var/tmp/box.tar $dir/layer.tar
+	sum=$(sha256sum /var/tmp/box.tar | cut -d' ' -f1)
+	cat >$dir/config.json <<-EOF
+		{ "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": ["sha256:$sum"] },
+		  "config": { "Cmd": ["sh"], "Env": ["PATH=/usr/bin:/bin:/sbin"] } }
+	EOF
+	printf '[{ "Config": "config.json", "RepoTags": ["%s:latest"], "Layers": ["layer.tar"] }]' "$2" >$dir/manifest.json
+	tar -C $dir -cf "$1" manifest.json config.json layer.tar
+}
+
+# as_user COMMAND…: as an ordinary user, in his own session.
+as_user() {
+	runuser -u tester -- env HOME=/home/tester XDG_RUNTIME_DIR="/run/user/$(id -u tester)" \
+		DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u tester)/bus" sh -c 'cd && exec "$@"' -- "$@"
+}
+
+# none_left PATTERN: brig has no container left, and no cgroup has such a name.
+none_left() {
+	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" list -q)" ] || fail "left: $("$RUNTIME" list)"
+	local left
+	left=$(find /sys/fs/cgroup -mindepth 1 -type d -name "$1" 2>/dev/null || :)
+	[ -z "$left" ] || fail "left: $left"
+}

@@ -9,23 +9,13 @@ podman() {
 	command podman --runtime "$RUNTIME" "$@"
 }
 
-# as_user COMMAND…: as an ordinary user, in his own session.
-as_user() {
-	runuser -u tester -- env HOME=/home/tester XDG_RUNTIME_DIR="/run/user/$(id -u tester)" \
-		DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u tester)/bus" sh -c 'cd && exec "$@"' -- "$@"
-}
-
 rootless() {
 	touch /tmp/used-rootless
 	as_user podman --runtime "$RUNTIME" "$@"
 }
 
 setup() {
-	[ -e /var/tmp/box.tar ] || {
-		root_files /var/tmp/box
-		tar -C /var/tmp/box -cf /var/tmp/box.tar .
-		chmod 644 /var/tmp/box.tar
-	}
+	box_tar
 	podman image exists $image || podman import -c 'CMD ["sh"]' /var/tmp/box.tar $image
 	rootless image exists $image || rootless import -c 'CMD ["sh"]' /var/tmp/box.tar $image
 	rm -f /tmp/used-*
@@ -38,11 +28,7 @@ leave() {
 	[ ! -e /tmp/used-secret ] || podman secret rm -a >/dev/null
 	[ ! -e /tmp/used-rootless ] || rootless rm -fa -t 0 >/dev/null
 	rm -f /tmp/used-*
-	# brig has no container left, and no cgroup of one is there.
-	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" list -q)" ] || fail "left: $("$RUNTIME" list)"
-	local left
-	left=$(find /sys/fs/cgroup/machine.slice -mindepth 1 -type d -name 'libpod-*' 2>/dev/null || :)
-	[ -z "$left" ] || fail "left: $left"
+	none_left 'libpod-*'
 }
 
 teardown() {

@@ -1,0 +1,61 @@
+# containerd's runc shim with the runtime as its binary, called by ctr.
+image=localhost/box:latest
+address=/run/containerd/containerd.sock
+
+# ctr_run ARGUMENT…: a container by the runtime under test.
+ctr_run() { ctr run --runtime io.containerd.runc.v2 --runc-binary "$RUNTIME" "$@"; }
+
+# up NAME [ARGUMENT…]: a container that sleeps.
+up() {
+	local name=$1
+	shift
+	ctr_run -d "$@" $image "$name" sleep 1000
+}
+
+# task_exec NAME COMMAND…
+task_exec() {
+	local name=$1
+	shift
+	ctr task exec --exec-id "e$RANDOM" "$name" "$@"
+}
+
+setup() {
+	systemctl unmask containerd
+	systemctl start containerd || { rm -f /etc/systemd/system/containerd.service; systemctl daemon-reload; systemctl start containerd; }
+	until_true ctr version
+	ctr image ls -q | grep -q $image || {
+		box_archive /var/tmp/box-archive.tar localhost/box
+		ctr image import --snapshotter overlayfs /var/tmp/box-archive.tar >/dev/null
+	}
+}
+
+leave() {
+	local name
+	for name in $(ctr task ls -q); do
+		ctr task resume "$name" >/dev/null 2>&1 || :
+		ctr task kill -a -s KILL "$name" >/dev/null 2>&1 || :
+	done
+	for name in $(ctr container ls -q); do
+		until_true remove "$name"
+	done
+	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" --root /run/containerd/runc/default list -q)" ] ||
+		fail "left: $("$RUNTIME" --root /run/containerd/runc/default list)"
+	local left
+	left=$(find /sys/fs/cgroup/default /sys/fs/cgroup/system.slice -mindepth 1 -type d -name 'box*' 2>/dev/null || :)
+	[ -z "$left" ] || fail "left: $left"
+	until_true no_shim
+}
+
+no_shim() { ! pgrep -f containerd-shim-runc-v2; }
+
+remove() {
+	ctr task rm -f "$1" >/dev/null 2>&1 || :
+	ctr container rm "$1" >/dev/null 2>&1 || ! ctr container ls -q | grep -qx "$1"
+}
+
+teardown() {
+	leave
+	systemctl stop containerd
+}
+
+version() { containerd --version | awk '{ print "containerd " $3 }'; }

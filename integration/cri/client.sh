@@ -1,0 +1,57 @@
+# containerd's CRI plugin, with handlers for the runtime under test: "tested", and
+# "tested-systemd" whose cgroups are made by systemd. The scenarios are in Go.
+setup() {
+	systemctl unmask containerd
+	rm -f /etc/systemd/system/containerd.service
+	mkdir -p /etc/containerd /opt/cni /etc/cni/net.d
+	ln -sfn /usr/lib/cni /opt/cni/bin
+	cat >/etc/containerd/config.toml <<-EOF
+		version = 2
+		[plugins."io.containerd.grpc.v1.cri"]
+		sandbox_image = "localhost/pause:latest"
+		[plugins."io.containerd.grpc.v1.cri".containerd]
+		default_runtime_name = "tested"
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested]
+		runtime_type = "io.containerd.runc.v2"
+		pod_annotations = ["io.brig.*"]
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested.options]
+		BinaryName = "$RUNTIME"
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested-systemd]
+		runtime_type = "io.containerd.runc.v2"
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested-systemd.options]
+		BinaryName = "$RUNTIME"
+		SystemdCgroup = true
+	EOF
+	cat >/etc/cni/net.d/10-box.conflist <<-'EOF'
+		{ "cniVersion": "1.0.0", "name": "box", "plugins": [
+			{ "type": "bridge", "bridge": "cni-box", "isGateway": true, "ipMasq": true, "hairpinMode": true,
+			  "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.77.0.0/24" }]], "routes": [{ "dst": "0.0.0.0/0" }] } },
+			{ "type": "portmap", "capabilities": { "portMappings": true } } ] }
+	EOF
+	grep -q '^containerd:\|^root:' /etc/subuid || :
+	systemctl restart containerd
+	until_true ctr version
+	box_archive /var/tmp/box-archive.tar localhost/box
+	ctr -n k8s.io image import --snapshotter overlayfs /var/tmp/box-archive.tar >/dev/null
+	# A pause image is any that waits.
+	sed -i 's/"Cmd": \["sh"\]/"Cmd": ["sleep", "1000000"]/' /var/tmp/archive/config.json
+	sed -i 's/localhost\/box/localhost\/pause/' /var/tmp/archive/manifest.json
+	tar -C /var/tmp/archive -cf /var/tmp/pause-archive.tar manifest.json config.json layer.tar
+	ctr -n k8s.io image import --snapshotter overlayfs /var/tmp/pause-archive.tar >/dev/null
+}
+
+# leave: the tests remove their pods themselves.
+leave() {
+	local root=/run/containerd/runc/k8s.io
+	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" --root $root list -q)" ] || fail "left: $("$RUNTIME" --root $root list)"
+	until_true sh -c '! pgrep -f containerd-shim-runc-v2'
+	left=$(find /sys/fs/cgroup -mindepth 1 -type d \( -name 'cri-*.scope' -o -path '*/k8s.io/*' \))
+	[ -z "$left" ] || fail "left: $left"
+}
+
+teardown() {
+	leave
+	systemctl stop containerd
+}
+
+version() { containerd --version | awk '{ print "CRI of containerd " $3 }'; }

@@ -1,0 +1,50 @@
+# dockerd, with the runtime under test as its default, in a tree of its own.
+image=localhost/box
+root=/var/lib/docker-test
+
+start_dockerd() {
+	mkdir -p /etc/docker
+	jq -n --arg path "$RUNTIME" '{ runtimes: { tested: { path: $path } }, "default-runtime": "tested",
+		"live-restore": true, "data-root": "'$root'", "exec-opts": ["native.cgroupdriver=systemd"] }' >/etc/docker/daemon.json
+	systemctl reset-failed dockerd-test 2>/dev/null || :
+	systemd-run -q --unit dockerd-test -p KillMode=process -p Delegate=yes dockerd
+	until_true docker version
+}
+
+# restart_dockerd stops the daemon and starts it: the containers stay.
+restart_dockerd() {
+	systemctl stop dockerd-test
+	until_true sh -c '! systemctl is-active dockerd-test'
+	start_dockerd
+}
+
+setup() {
+	systemctl unmask containerd
+	systemctl start containerd || { rm -f /etc/systemd/system/containerd.service; systemctl daemon-reload; systemctl start containerd; }
+	modprobe -a overlay br_netfilter 2>/dev/null || :
+	start_dockerd
+	docker image inspect $image >/dev/null 2>&1 || {
+		box_archive /var/tmp/box-archive.tar localhost/box
+		docker load -q -i /var/tmp/box-archive.tar
+	}
+}
+
+leave() {
+	local list
+	list=$(docker ps -aq)
+	[ -z "$list" ] || docker rm -f $list >/dev/null
+	docker network prune -f >/dev/null
+	docker volume prune -af >/dev/null
+	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" --root /run/docker/runtime-runc/moby list -q)" ] ||
+		fail "left: $("$RUNTIME" --root /run/docker/runtime-runc/moby list)"
+	local left
+	left=$(find /sys/fs/cgroup -mindepth 1 -type d -name 'docker-*.scope')
+	[ -z "$left" ] || fail "left: $left"
+}
+
+teardown() {
+	leave
+	systemctl stop dockerd-test
+}
+
+version() { dockerd --version | awk '{ print "docker " $3 }' | tr -d ,; }
