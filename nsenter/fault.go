@@ -66,8 +66,11 @@ func hint(step Step, sys Sys, errno syscall.Errno) string {
 	switch {
 	case sys == Openat2 && errno == syscall.ELOOP:
 		return "a symbolic link stands where brig follows none, or a chain of links has no end"
-	case sys == MoveMount && errno == syscall.ENOTDIR, sys == MoveMount && errno == syscall.EINVAL:
+	case sys == MoveMount && errno == syscall.ENOTDIR:
 		return "a directory cannot be mounted on a file, nor a file on a directory"
+	case sys == MoveMount && errno == syscall.EINVAL:
+		// mount(2) fails with ENOTDIR, and docker looks for those words.
+		return "not a directory: a directory cannot be mounted on a file, nor a file on a directory"
 	case sys == MountSetattr && errno == syscall.EINVAL && strings.HasPrefix(step.Name, "map the ids"):
 		return "does the file system support id-mapped mounts? tmpfs does since Linux 6.3, NFS and FUSE mostly not"
 	case sys == Clone3 && errno == syscall.EPERM:

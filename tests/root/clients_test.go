@@ -74,6 +74,14 @@ var matched = []struct {
 		}, code: 1,
 	},
 	{
+		client: "moby daemon/errors.go: a file on a directory is the user's mistake", pattern: `not a directory`, lower: true,
+		args: func(b *box) []string {
+			b.mount("/bin", "bind", "/etc/passwd", "bind")
+			b.save()
+			return []string{"create", "--bundle", b.bundle, "other"}
+		}, code: 1,
+	},
+	{
 		client: "runc tests/integration: create twice", pattern: `container with given ID already exists`,
 		args: func(b *box) []string {
 			b.running()
