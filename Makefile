@@ -28,7 +28,7 @@ STATICCHECK_VERSION := v0.8.2
 tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test test-vm vm-shell fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-bench deps-conformance deps-vm
+.PHONY: help build generate demo test test-vm integration vm-shell fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-bench deps-conformance deps-vm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,12 @@ test: deps-test build ## run every test, with a summary; as root also those with
 # RUN and KERNEL choose tests and machines: make test-vm RUN=TestLimitPids KERNEL=trixie
 test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU
 	BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./tests/vm
+
+# CLIENT, RUN and KERNEL choose: make integration CLIENT=podman RUN=^run$$ KERNEL=trixie
+integration: deps-vm build ## run podman, containerd, docker and others on brig, on whole machines
+	BRIG_CLIENT_MACHINES='$(or $(KERNEL),trixie sid)' BRIG_CLIENTS='$(CLIENT)' BRIG_CLIENT_RUN='$(RUN)' \
+		BRIG_CLIENT_TABLE='$(if $(KERNEL)$(CLIENT)$(RUN),,docs/compatibility.md)' \
+		$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=300m -run '^TestClients$$' ./integration
 
 vm-shell: deps-vm build ## a shell on a test machine (KERNEL=trixie), with brig in /job
 	@sh tests/vm/shell.sh $(or $(KERNEL),trixie)

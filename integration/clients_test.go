@@ -32,7 +32,7 @@ func TestClients(t *testing.T) {
 			t.Run(machine+"/"+client, func(t *testing.T) {
 				in := filepath.Join(t.TempDir(), "in.tar")
 				pack(t, in, client, only)
-				files := vm.Boot(t, top, []string{machine, "clients"}, in)
+				files := vm.Boot(t, top, []string{machine, "clients"}, in, 2*vm.Limit)
 				r := judge(t, client, files)
 				r.machine = machine
 				results.rows = append(results.rows, r)
@@ -77,6 +77,7 @@ func pack(t *testing.T, name, client, only string) {
 	p.Add(t, dir+"/test", suite+"/"+filepath.Base(suite)+".test")
 	p.Add(t, "scenario.sh", "integration/scenario.sh")
 	p.AddTree(t, "integration/"+client)
+	p.AddTree(t, "docs")
 	if add := needs[client]; add != nil {
 		add(t, p)
 	}

@@ -123,3 +123,9 @@ none_left() {
 	left=$(find /sys/fs/cgroup -mindepth 1 -type d -name "$1" 2>/dev/null || :)
 	[ -z "$left" ] || fail "left: $left"
 }
+
+# from_docs FILE: what docs/clients.md says to write to it, with the runtime under test.
+from_docs() {
+	awk -v file="$1" 'index($0, "`" file "`") { found = 1 } /^```/ && found { if (inside) exit; inside = 1; next } inside' \
+		../docs/clients.md | sed "s:/usr/local/bin/brig:$RUNTIME:" | grep . || fail "docs/clients.md has no $1"
+}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Limit is how long a machine may take. QEMU emulates every instruction, so that a
-// test takes some ten times as long as on the machine itself.
+// Limit is how long a machine may take in `make test`. QEMU emulates every instruction,
+// so that a test takes some ten times as long as on the machine itself.
 const Limit = 25 * time.Minute
 
 // NeedQEMU skips where there is no QEMU that emulates the machines, and where
@@ -36,8 +36,9 @@ func NeedQEMU(t *testing.T) {
 }
 
 // Boot gives a payload to a machine and returns the files that it leaves: below root,
-// the root of the tree, are the scripts; the words of image are those of image.sh.
-func Boot(t *testing.T, root string, image []string, payload string) map[string]string {
+// the root of the tree, are the scripts; the words of image are those of image.sh. A
+// machine that takes longer than the limit has failed.
+func Boot(t *testing.T, root string, image []string, payload string, limit time.Duration) map[string]string {
 	t.Helper()
 	made, err := exec.Command("sh", append([]string{filepath.Join(root, "tests/vm/image.sh")}, image...)...).Output()
 	if err != nil {
@@ -51,7 +52,7 @@ func Boot(t *testing.T, root string, image []string, payload string) map[string]
 	out, serial := dir+"/out.tar", dir+"/serial"
 	must(t, os.WriteFile(out, nil, 0o600))
 	must(t, os.Truncate(out, 256<<20))
-	ctx, cancel := context.WithTimeout(context.Background(), Limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	from := time.Now()
 	boot := exec.CommandContext(ctx, "sh", filepath.Join(root, "tests/vm/machine.sh"), strings.TrimSpace(string(made)), payload, out, serial)

@@ -32,7 +32,7 @@ func TestVM(t *testing.T) {
 
 // machine runs all suites on one machine.
 func machine(t *testing.T, name, in string, want map[string][]string) {
-	files := Boot(t, top, []string{name}, in)
+	files := Boot(t, top, []string{name}, in, Limit)
 	for _, s := range suites {
 		if tests := want[s.name()]; len(tests) > 0 {
 			t.Run(s.name(), func(t *testing.T) {
