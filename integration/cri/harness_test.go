@@ -56,7 +56,7 @@ func TestScenarios(t *testing.T) {
 	t.Cleanup(func() { conn.Close() })
 	client := runtime.NewRuntimeServiceClient(conn)
 	ready(t, client)
-	for _, g := range []group{pods, containers, security, mounts, resources, streams} {
+	for _, g := range []group{pods, containers, security, mounts, resources, streams, rollout} {
 		t.Run(g.name, func(t *testing.T) {
 			for _, s := range g.scenarios {
 				t.Run(s.name, func(t *testing.T) {
@@ -97,7 +97,13 @@ func ready(t *testing.T, client runtime.RuntimeServiceClient) {
 	for range 300 {
 		r, err := client.Status(context.Background(), &runtime.StatusRequest{})
 		last = fmt.Sprint(r.GetStatus().GetConditions(), err)
-		if err == nil && strings.Count(last, "status:true") == 2 {
+		up := 0
+		for _, c := range r.GetStatus().GetConditions() {
+			if c.Status && (c.Type == runtime.RuntimeReady || c.Type == runtime.NetworkReady) {
+				up++
+			}
+		}
+		if up == 2 {
 			return
 		}
 		time.Sleep(200 * time.Millisecond)

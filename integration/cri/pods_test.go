@@ -123,6 +123,11 @@ var pods = group{"pods", []scenario{
 		k.check(err)
 		k.equal(strings.TrimSpace(string(out)), "MemoryMax=67108864")
 	}},
+	{"the handler of the documentation", func(k *kubelet) {
+		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+		k.check(err)
+		k.equal(p.sleeper().exec("echo", "up"), "up")
+	}},
 	{"a user namespace", func(k *kubelet) {
 		p, err := k.tryPod(handler, ownIDs)
 		if err != nil && strings.Contains(err.Error(), "user namespaces") {

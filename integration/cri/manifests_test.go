@@ -1,0 +1,160 @@
+package cri
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	appsv1 "k8s.io/api/apps/v1"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// schemaOf is the release of Kubernetes whose published schema the manifests are
+// checked against.
+const schemaOf = "k8s.io/kubernetes@v1.34.0"
+
+// manifests are the objects of all files below docs/kubernetes, as JSON.
+func manifests(t *testing.T) map[string][][]byte {
+	t.Helper()
+	files, err := filepath.Glob("../../docs/kubernetes/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no manifests: %v", err)
+	}
+	list := map[string][][]byte{}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader := yaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(text)))
+		for {
+			document := make([]byte, len(text))
+			n, err := reader.Read(document)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			object, err := yaml.ToJSON(document[:n])
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			list[filepath.Base(name)] = append(list[filepath.Base(name)], object)
+		}
+	}
+	return list
+}
+
+// strictly decodes an object by the types of the API: no field is unknown or twice.
+func strictly(object []byte) (apiruntime.Object, error) {
+	codecs := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict)
+	decoded, _, err := codecs.UniversalDeserializer().Decode(object, nil, nil)
+	return decoded, err
+}
+
+// schema compiles the published schema for a kind.
+func schema(t *testing.T, kind string) *jsonschema.Schema {
+	t.Helper()
+	out, err := exec.Command("go", "mod", "download", "-json", schemaOf).Output()
+	if err != nil {
+		t.Fatalf("go mod download %s: %v %s", schemaOf, err, out)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(out, &module); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(module.Dir + "/api/openapi-spec/swagger.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	document, err := jsonschema.UnmarshalJSON(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft4)
+	// The whole document is no schema, but its definitions are.
+	definitions := map[string]any{"definitions": document.(map[string]any)["definitions"]}
+	if err := c.AddResource("swagger.json", definitions); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("swagger.json#/definitions/" + kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var kinds = map[string]string{
+	"v1 Namespace":                "io.k8s.api.core.v1.Namespace",
+	"v1 Pod":                      "io.k8s.api.core.v1.Pod",
+	"apps/v1 DaemonSet":           "io.k8s.api.apps.v1.DaemonSet",
+	"node.k8s.io/v1 RuntimeClass": "io.k8s.api.node.v1.RuntimeClass",
+}
+
+// TestManifests checks all manifests by the API's types and by its schema.
+func TestManifests(t *testing.T) {
+	for name, objects := range manifests(t) {
+		for _, object := range objects {
+			var head struct{ APIVersion, Kind string }
+			if err := json.Unmarshal(object, &head); err != nil {
+				t.Fatal(err)
+			}
+			t.Run(name+"/"+head.Kind, func(t *testing.T) {
+				if _, err := strictly(object); err != nil {
+					t.Error(err)
+				}
+				value, err := jsonschema.UnmarshalJSON(bytes.NewReader(object))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := schema(t, kinds[head.APIVersion+" "+head.Kind]).Validate(value); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// TestManifestsFaults: both checks see what is wrong.
+func TestManifestsFaults(t *testing.T) {
+	if _, err := strictly([]byte(`{"apiVersion": "v1", "kind": "Pod", "spec": {"containerz": []}}`)); err == nil {
+		t.Error("an unknown field is accepted")
+	}
+	for _, object := range []string{
+		`{"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass"}`,
+		`{"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "handler": 3}`,
+	} {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(object))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schema(t, "io.k8s.api.node.v1.RuntimeClass").Validate(value) == nil {
+			t.Errorf("the schema accepts %s", object)
+		}
+	}
+}
+
+// daemonSet is that of the documentation.
+func daemonSet(t *testing.T) *appsv1.DaemonSet {
+	t.Helper()
+	for _, object := range manifests(t)["daemonset.yaml"] {
+		decoded, err := strictly(object)
+		if set, ok := decoded.(*appsv1.DaemonSet); ok && err == nil {
+			return set
+		}
+	}
+	t.Fatal("daemonset.yaml has no DaemonSet")
+	return nil
+}

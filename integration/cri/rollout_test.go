@@ -1,0 +1,107 @@
+package cri
+
+import (
+	"bytes"
+	"os"
+	"strings"
+
+	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+const (
+	brig   = "/usr/local/bin/brig"
+	config = "/etc/containerd/config.toml"
+)
+
+var rollout = group{"rollout", []scenario{
+	{"the DaemonSet installs brig and its handler", func(k *kubelet) {
+		before := k.withoutBrig()
+		installer := k.installer(newer(k, before))
+		k.eventually("its probe succeeds", func() bool {
+			r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: installer.id, Cmd: daemonSet(k.T).Spec.Template.Spec.Containers[0].ReadinessProbe.Exec.Command})
+			return err == nil && r.ExitCode == 0
+		})
+		ready(k.T, k.runtime)
+		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+		k.check(err)
+		k.equal(p.sleeper().exec("echo", "up"), "up")
+		after, err := os.ReadFile(brig)
+		k.check(err)
+		k.equal(len(after), len(before)+1)
+		k.equal(installer.status().State, runtime.ContainerState_CONTAINER_RUNNING)
+	}},
+	{"the DaemonSet comes once more and changes nothing", func(k *kubelet) {
+		before, err := os.ReadFile(config)
+		k.check(err)
+		program, err := os.ReadFile(brig)
+		k.check(err)
+		installer := k.installer(program)
+		k.eventually("its probe succeeds", func() bool {
+			r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: installer.id, Cmd: []string{"test", "-e", "/tmp/installed"}})
+			return err == nil && r.ExitCode == 0
+		})
+		after, err := os.ReadFile(config)
+		k.check(err)
+		k.equal(string(after), string(before))
+	}},
+}}
+
+// withoutBrig takes the handler of the documentation out of containerd's config, and
+// puts it back at the end. It returns brig itself, which is put back too.
+func (k *kubelet) withoutBrig() []byte {
+	k.Helper()
+	text, err := os.ReadFile(config)
+	k.check(err)
+	program, err := os.ReadFile(brig)
+	k.check(err)
+	without, _, found := strings.Cut(string(text), "\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig]")
+	if !found {
+		k.Fatal("there is no handler brig")
+	}
+	k.check(os.WriteFile(config, []byte(without+"\n"), 0o644))
+	shell(k.T, "systemctl restart containerd; until_true ctr version")
+	ready(k.T, k.runtime)
+	k.Cleanup(func() {
+		k.check(os.WriteFile(brig+".old", program, 0o755))
+		k.check(os.Rename(brig+".old", brig))
+		k.check(os.WriteFile(config, text, 0o644))
+		shell(k.T, "systemctl restart containerd; until_true ctr version")
+		ready(k.T, k.runtime)
+	})
+	_, err = k.tryPod("brig")
+	k.refused(err, `no runtime for "brig" is configured`)
+	return program
+}
+
+// newer is another version of a program: a byte after its end changes nothing.
+func newer(k *kubelet, program []byte) []byte { return append(bytes.Clone(program), 0) }
+
+// installer carries out what the DaemonSet says, with a program as its brig.
+func (k *kubelet) installer(program []byte) *container {
+	k.Helper()
+	spec := daemonSet(k.T).Spec.Template.Spec
+	of := spec.Containers[0]
+	k.check(os.WriteFile(k.logs+"/brig", program, 0o755))
+	script, err := os.ReadFile("../../docs/kubernetes/install.sh")
+	k.check(err)
+	k.check(os.WriteFile(k.logs+"/install.sh", script, 0o755))
+	p := k.pod(func(c *runtime.PodSandboxConfig) {
+		c.Linux.SecurityContext.Privileged = *of.SecurityContext.Privileged
+		if spec.HostPID {
+			c.Linux.SecurityContext.NamespaceOptions.Pid = runtime.NamespaceMode_NODE
+		}
+	})
+	return p.create(of.Command, with(func(s *runtime.LinuxContainerSecurityContext) { s.Privileged = *of.SecurityContext.Privileged }),
+		limit(of.Resources.Limits.Memory().Value()), func(c *runtime.ContainerConfig) {
+			// What the Dockerfile copies.
+			c.Mounts = append(c.Mounts, &runtime.Mount{HostPath: k.logs + "/brig", ContainerPath: "/brig", Readonly: true},
+				&runtime.Mount{HostPath: k.logs + "/install.sh", ContainerPath: "/install.sh", Readonly: true})
+			for _, m := range of.VolumeMounts {
+				for _, v := range spec.Volumes {
+					if v.Name == m.Name {
+						c.Mounts = append(c.Mounts, &runtime.Mount{HostPath: v.HostPath.Path, ContainerPath: m.MountPath})
+					}
+				}
+			}
+		}).start()
+}
