@@ -59,6 +59,7 @@ test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU
 
 # CLIENT, RUN and KERNEL choose: make integration CLIENT=podman RUN=^run$$ KERNEL=trixie
 integration: deps-vm build ## run podman, containerd, docker and others on brig, on whole machines
+	$(GO) test -C integration/cri -count=1 -run '^TestManifests' .
 	BRIG_CLIENT_MACHINES='$(or $(KERNEL),trixie sid)' BRIG_CLIENTS='$(CLIENT)' BRIG_CLIENT_RUN='$(RUN)' \
 		BRIG_CLIENT_TABLE='$(if $(KERNEL)$(CLIENT)$(RUN),,docs/compatibility.md)' \
 		$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=300m -run '^TestClients$$' ./integration
@@ -80,6 +81,7 @@ lint: generate ## formatting, vet, staticcheck, the compiler's analyzer for the 
 		if [ -n "$$unformatted" ]; then echo "not formatted by gofumpt:" $$unformatted >&2; exit 1; fi
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) vet -tags $(TAGS),manual .
+	$(GO) vet -C integration/cri ./...
 	$(call tool,staticcheck,honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)) -tags $(TAGS) ./...
 	$(CC) -std=gnu11 -Os -ffreestanding -Wall -Wextra -Werror -fanalyzer -S -o /dev/null nsenter/stage/stage.c
 	@for script in $$(git ls-files '*.sh' .ci/run); do sh -n "$$script" || exit 1; done
