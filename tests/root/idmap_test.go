@@ -9,20 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// owned is a directory of the host with a file of user 5 and group 6, on a tmpfs,
-// and a mount below with a file of user 7 and group 8. Both are in reach of nobody
-// else by their modes.
+// owned is a directory of the host with a file of user 5 and group 6, on the file system
+// of the box (a tmpfs has mapped ids since Linux 6.3 only), and a mount below with a file
+// of user 7 and group 8. Both are in reach of nobody else by their modes.
 func (b *box) owned() string {
 	b.t.Helper()
 	dir := b.dir + "/owned"
 	mkdir(b.t, dir, 0o755)
-	b.hostMount("owned", dir, "tmpfs", 0)
+	b.hostMount(dir, dir, "", unix.MS_BIND)
 	write(b.t, dir+"/file", "top\n")
 	must(b.t, os.Lchown(dir+"/file", 5, 6))
 	must(b.t, os.Chmod(dir, 0o777))
 	mkdir(b.t, b.rootfs+"/data", 0o755)
 	mkdir(b.t, dir+"/sub", 0o755)
-	b.hostMount("sub", dir+"/sub", "tmpfs", 0)
+	mkdir(b.t, b.dir+"/deep", 0o755)
+	b.hostMount(b.dir+"/deep", dir+"/sub", "", unix.MS_BIND)
 	write(b.t, dir+"/sub/file", "deep\n")
 	must(b.t, os.Lchown(dir+"/sub/file", 7, 8))
 	return dir
@@ -67,10 +68,6 @@ func TestIDMappedMounts(t *testing.T) {
 			}, script: "stat -c %u:%g /data/file /more/file /other/file", want: "77:66\n65534:65534\n78:65534",
 		},
 		{
-			name: "a new tmpfs", patch: `{"process":{"user":{"uid":1003,"gid":2004}}}`, make: func(b *box) { b.mount("/data", "tmpfs", "tmpfs", "idmap=uids=0-1000-10;gids=0-2000-10", "mode=1777") },
-			script: "touch /data/new; stat -c %u:%g /data /data/new", want: "1000:2000\n1003:2004",
-		},
-		{
 			name: "the root file system", make: func(b *box) {
 				must(b.t, os.Lchown(b.rootfs+"/tmp", 5, 6))
 				b.config["mounts"] = append([]any{decode(b.t, `{"destination":"/","source":"rootfs","options":["rbind","idmap=uids=0-0-5#5-77-1;gids=0-0-6#6-66-1"]}`)}, b.config["mounts"].([]any)...)
@@ -86,6 +83,32 @@ func TestIDMappedMounts(t *testing.T) {
 			name: "another map in a user namespace", patch: withUserNamespace, make: mapped("bind", "idmap=uids=@5-50-1;gids=6-800060-1"), script: owners, want: "50:60",
 		},
 	})
+}
+
+// A new tmpfs is mapped as others are, since Linux 6.3; before, the error says so.
+func TestIDMappedTmpfs(t *testing.T) {
+	b := newBox(t, `{"process":{"user":{"uid":1003,"gid":2004}}}`)
+	b.mount("/data", "tmpfs", "tmpfs", "idmap=uids=0-1000-10;gids=0-2000-10", "mode=1777")
+	if kernelBefore(t, 6, 3) {
+		r := b.try("true")
+		if want := "map the ids"; r.code == 0 || !strings.Contains(r.err, want) || !strings.Contains(r.err, "tmpfs does since Linux 6.3") {
+			t.Errorf("exit %d, and no %q in %s", r.code, want, r.err)
+		}
+		b.checkNothingLeft()
+		return
+	}
+	equal(t, b.run("touch /data/new; stat -c %u:%g /data /data/new"), "1000:2000\n1003:2004")
+}
+
+// kernelBefore tells an older kernel than this one.
+func kernelBefore(t *testing.T, major, minor int) bool {
+	t.Helper()
+	var name unix.Utsname
+	must(t, unix.Uname(&name))
+	var is, of int
+	_, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &is, &of)
+	must(t, err)
+	return is < major || is == major && of < minor
 }
 
 // The map is that of the namespace, whatever the config knows of it.

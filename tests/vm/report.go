@@ -91,6 +91,17 @@ func (r Result) repeat(t *testing.T) {
 	case "fail":
 		t.Error(Last(r.Output, 60))
 	case "skip":
-		t.Skip(Last(r.Output, 3))
+		t.Skip(Last(r.said(), 3))
 	}
+}
+
+// said is what a test printed itself, without the lines that the runner adds.
+func (r Result) said() string {
+	var b strings.Builder
+	for line := range strings.Lines(r.Output) {
+		if text := strings.TrimSpace(line); text != "" && !strings.HasPrefix(text, "=== ") && !strings.HasPrefix(text, "--- ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
