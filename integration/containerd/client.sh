@@ -20,9 +20,7 @@ task_exec() {
 }
 
 setup() {
-	systemctl unmask containerd
-	systemctl start containerd || { rm -f /etc/systemd/system/containerd.service; systemctl daemon-reload; systemctl start containerd; }
-	until_true ctr version
+	start_containerd
 	ctr image ls -q | grep -q $image || {
 		box_archive /var/tmp/box-archive.tar localhost/box
 		ctr image import --snapshotter overlayfs /var/tmp/box-archive.tar >/dev/null

@@ -1,8 +1,6 @@
 # containerd's CRI plugin, with handlers for the runtime under test: "tested", and
 # "tested-systemd" whose cgroups are made by systemd. The scenarios are in Go.
 setup() {
-	systemctl unmask containerd
-	rm -f /etc/systemd/system/containerd.service
 	mkdir -p /etc/containerd /opt/cni /etc/cni/net.d
 	ln -sfn /usr/lib/cni /opt/cni/bin
 	cat >/etc/containerd/config.toml <<-EOF
@@ -30,8 +28,7 @@ setup() {
 	EOF
 	# And the handler "brig", as the documentation has it.
 	from_docs /etc/containerd/config.toml | grep -v '^version' >>/etc/containerd/config.toml
-	systemctl restart containerd
-	until_true ctr version
+	start_containerd
 	box_archive /var/tmp/box-archive.tar localhost/box
 	ctr -n k8s.io image import --snapshotter overlayfs /var/tmp/box-archive.tar >/dev/null
 	# A pause image is any that waits.

@@ -84,7 +84,7 @@ var containers = group{"containers", []scenario{
 	{"exec: a time limit", func(k *kubelet) {
 		c := k.pod().sleeper()
 		_, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: c.id, Cmd: []string{"sleep", "777"}, Timeout: 1})
-		k.refused(err, "timed out")
+		k.refused(err, "exceeded")
 		k.eventually("it is gone", func() bool { return !strings.Contains(c.exec("ps"), "sleep 777") })
 	}},
 	{"exec: a program that is not there", func(k *kubelet) {

@@ -76,14 +76,15 @@ func (k *kubelet) stream(address, stdin string, terminal bool) (string, error) {
 	k.check(err)
 	var out bytes.Buffer
 	options := remotecommand.StreamOptions{Stdout: &out, Tty: terminal}
-	if stdin != "" || terminal {
+	switch {
+	case terminal:
+		// The end of its input is the end of a terminal.
+		options.Stdin = io.MultiReader(strings.NewReader(stdin), blocked{k.ctx.Done()})
+	case stdin != "":
 		options.Stdin = strings.NewReader(stdin)
 	}
 	if !terminal {
 		options.Stderr = &bytes.Buffer{}
-	}
-	if strings.Contains(address, "/exec/") && stdin == "" && terminal {
-		options.Stdin = blocked{k.ctx.Done()}
 	}
 	err = executor.StreamWithContext(k.ctx, options)
 	return out.String(), err

@@ -19,8 +19,7 @@ restart_dockerd() {
 }
 
 setup() {
-	systemctl unmask containerd
-	systemctl start containerd || { rm -f /etc/systemd/system/containerd.service; systemctl daemon-reload; systemctl start containerd; }
+	start_containerd
 	modprobe -a overlay br_netfilter 2>/dev/null || :
 	start_dockerd
 	docker image inspect $image >/dev/null 2>&1 || {
