@@ -50,7 +50,7 @@ var pods = group{"pods", []scenario{
 		k.check(err)
 		two := k.pod().sleeper()
 		k.eventually("it is served", func() bool {
-			r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: two.id, Cmd: []string{"wget", "-T", "5", "-qO-", "http://" + r.Status.Network.Ip + "/"}, Timeout: 20})
+			r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: two.id, Cmd: []string{"wget", "-T", "30", "-qO-", "http://" + r.Status.Network.Ip + "/"}, Timeout: 20})
 			return err == nil && string(r.Stdout) == "served\n"
 		})
 	}},
@@ -62,7 +62,7 @@ var pods = group{"pods", []scenario{
 		address, err := exec.Command("sh", "-c", "ip -4 -o addr show cni-box | sed 's/.*inet \\([0-9.]*\\).*/\\1/'").Output()
 		k.check(err)
 		k.eventually("it is served", func() bool {
-			out, _ := exec.Command("busybox", "wget", "-T", "5", "-qO-", "http://"+strings.TrimSpace(string(address))+":8097/").Output()
+			out, _ := exec.Command("busybox", "wget", "-T", "30", "-qO-", "http://"+strings.TrimSpace(string(address))+":8097/").Output()
 			return string(out) == "served\n"
 		})
 	}},
@@ -104,7 +104,7 @@ var pods = group{"pods", []scenario{
 		k.equal(p.sleeper().exec("cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/shm_rmid_forced"), "1\n1")
 	}},
 	{"a parent of the cgroups", func(k *kubelet) {
-		defer os.Remove("/sys/fs/cgroup/boxparent")
+		k.Cleanup(func() { os.Remove("/sys/fs/cgroup/boxparent") })
 		p := k.pod(func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "/boxparent" })
 		cgroup, err := os.ReadFile("/proc/" + p.sleeper().pid() + "/cgroup")
 		k.check(err)
@@ -149,7 +149,8 @@ var pods = group{"pods", []scenario{
 		k.equal(two.sleeper().exec("echo", "up"), "up")
 	}},
 	{"statistics of a pod", func(k *kubelet) {
-		p := k.pod()
+		k.Cleanup(func() { os.Remove("/sys/fs/cgroup/boxpod") })
+		p := k.pod(func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "/boxpod" })
 		p.sleeper()
 		k.eventually("it uses memory", func() bool {
 			r, err := k.runtime.PodSandboxStats(k.ctx, &runtime.PodSandboxStatsRequest{PodSandboxId: p.id})

@@ -91,7 +91,7 @@ func load(k kind, verdict, name string) (int, error) {
 	if _, err := object(unix.BPF_OBJ_PIN, name, fd); err != nil {
 		return -1, fmt.Errorf("pin %s: %w", name, err)
 	}
-	_, err = object(unix.BPF_OBJ_PIN, name+".map", m)
+	_, err = object(unix.BPF_OBJ_PIN, name+"-map", m)
 	return fd, err
 }
 
@@ -133,7 +133,7 @@ func attach(command uintptr, k kind, program int, cgroup string) error {
 }
 
 func count(name string) error {
-	m, err := object(unix.BPF_OBJ_GET, name+".map", 0)
+	m, err := object(unix.BPF_OBJ_GET, name+"-map", 0)
 	if err != nil {
 		return err
 	}
