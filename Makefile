@@ -84,7 +84,8 @@ lint: generate ## formatting, vet, staticcheck, the compiler's analyzer for the 
 	$(GO) vet -C integration/cri ./...
 	$(call tool,staticcheck,honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)) -tags $(TAGS) ./...
 	$(CC) -std=gnu11 -Os -ffreestanding -Wall -Wextra -Werror -fanalyzer -S -o /dev/null nsenter/stage/stage.c
-	@for script in $$(git ls-files '*.sh' .ci/run); do sh -n "$$script" || exit 1; done
+	@for script in $$(git ls-files '*.sh' .ci/run); do \
+		case $$(head -n 1 "$$script") in *bash) bash -n "$$script" ;; *) sh -n "$$script" ;; esac || exit 1; done
 
 man: manual ## write the man pages to share/man
 completions: manual ## write the completions for bash, zsh and fish to share/

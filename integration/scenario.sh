@@ -1,3 +1,4 @@
+#!/bin/bash
 # What every scenario of a client can say. $RUNTIME is the path of the runtime under
 # test, and $runtime its name.
 runtime=${RUNTIME##*/}

@@ -48,6 +48,9 @@ func (r *Runtime) List() ([]*State, error) {
 			r.warn([]string{err.Error()})
 			continue
 		}
+		if name[0] == '.' && s.Status == Stopped && s.Bundle == "" {
+			continue // it has no record: crun's .cache, in a root that an engine gave it before
+		}
 		list = append(list, s)
 	}
 	return list, nil

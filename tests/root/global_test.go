@@ -1,6 +1,7 @@
 package root_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -55,4 +56,18 @@ func TestGlobalFlags(t *testing.T) {
 			t.Errorf("%s: the log reads %q", level, reads(t, log))
 		}
 	}
+}
+
+// TestListOfSharedRoot: crun keeps a directory of its own in a root that it had from the
+// same engine, and that is no container.
+func TestListOfSharedRoot(t *testing.T) {
+	b := newBox(t)
+	mkdir(t, b.state, 0o700)
+	mkdir(t, b.state+"/.cache", 0o700)
+	mkdir(t, b.state+"/.cache/seccomp", 0o700)
+	equal(t, b.ok("list", "-q"), "")
+	b.id = ".of-mine"
+	b.running()
+	equal(t, b.ok("list", "-q"), ".of-mine\n")
+	must(t, os.RemoveAll(b.state+"/.cache"))
 }
