@@ -61,7 +61,6 @@ test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU
 integration: deps-vm build ## run podman, containerd, docker and others on brig, on whole machines
 	$(GO) test -C integration/cri -count=1 -run '^TestManifests' .
 	BRIG_CLIENT_MACHINES='$(or $(KERNEL),trixie sid)' BRIG_CLIENTS='$(CLIENT)' BRIG_CLIENT_RUN='$(RUN)' \
-		BRIG_CLIENT_TABLE='$(if $(KERNEL)$(CLIENT)$(RUN),,docs/compatibility.md)' \
 		$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=300m -run '^TestClients$$' ./integration
 
 vm-shell: deps-vm build ## a shell on a test machine (KERNEL=trixie), with brig in /job

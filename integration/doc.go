@@ -7,6 +7,8 @@
 //
 //	BRIG_CLIENTS          the clients, all without it
 //	BRIG_CLIENT_RUN       the scenarios, as -test.run takes them
-//	BRIG_CLIENT_MACHINES  the machines, "trixie sid" without it; "none" for none
-//	BRIG_CLIENT_TABLE     the file that gets the table of what passed
+//	BRIG_CLIENT_MACHINES  the machines, e.g. "trixie sid"; none without it
+//
+// A client that passes writes its row of docs/compatibility.md, unless BRIG_CLIENT_RUN
+// chose among its scenarios.
 package integration

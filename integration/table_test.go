@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -13,46 +14,88 @@ import (
 // table is the page docs/compatibility.md.
 type table struct{ rows []row }
 
-// row is a client in one version.
+// row is a client on a machine.
 type row struct {
-	client, version, machine, kernel string
-	passed, other, skipped           int
+	client, machine, version, kernel string
+	all, passed, other               int
 	more                             []string // passed with brig and not with crun
 	failed                           []string // with both, with the reason
 }
 
 // add counts one scenario.
 func (r *row) add(name string, brig, crun vm.Result, why string) {
+	r.all++
 	switch brig.Action {
 	case "pass":
 		r.passed++
 		if crun.Action == "fail" {
 			r.more = append(r.more, strings.ReplaceAll(name, "_", " "))
 		}
-	case "skip":
-		r.skipped++
 	case "fail":
 		r.failed = append(r.failed, strings.ReplaceAll(name, "_", " ")+": "+why)
 	}
 }
 
+// put takes a row in, in the place of the one that it had before.
+func (t *table) put(r row) {
+	same := func(old row) bool { return old.client == r.client && old.machine == r.machine }
+	t.rows = append(slices.DeleteFunc(t.rows, same), r)
+}
+
+// The headings of the two lists.
+const (
+	failTitle = "## Fails with both"
+	moreTitle = "## Passes with brig and fails with crun"
+)
+
 func (t *table) String() string {
+	slices.SortFunc(t.rows, func(a, b row) int {
+		return cmp.Or(strings.Compare(a.client, b.client), -strings.Compare(a.machine, b.machine))
+	})
 	var b strings.Builder
 	b.WriteString(`# Compatibility
 
 Each client of brig runs its scenarios (the text files in [integration](../integration)) with its own programs on a machine
-of its own, offline, first with brig and then with crun. ` + "`make integration`" + ` does so and writes this page.
+of its own, offline, first with brig and then with crun. ` + "`make integration`" + ` does so and writes this page; with
+CLIENT or KERNEL it writes the rows of those.
 
-| client | on | scenarios | pass with brig | pass with crun |
-| --- | --- | --- | --- | --- |
+| scenarios of | version | Debian | Linux | scenarios | pass with brig | pass with crun |
+| --- | --- | --- | --- | --- | --- | --- |
 `)
 	for _, r := range t.rows {
-		all := r.passed + r.skipped + len(r.failed)
-		fmt.Fprintf(&b, "| %s | Debian %s, Linux %s | %d | %d | %d |\n", r.version, r.machine, r.kernel, all, r.passed, r.other)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d | %d |\n", r.client, r.version, r.machine, r.kernel, r.all, r.passed, r.other)
 	}
-	section(&b, "Fails with both", t.rows, func(r row) []string { return r.failed })
-	section(&b, "Passes with brig and fails with crun", t.rows, func(r row) []string { return r.more })
+	section(&b, failTitle, t.rows, func(r row) []string { return r.failed })
+	section(&b, moreTitle, t.rows, func(r row) []string { return r.more })
 	return b.String()
+}
+
+// parse reads a page that String wrote.
+func parse(page string) *table {
+	t := &table{}
+	heading := ""
+	for line := range strings.Lines(page) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") {
+			heading = line
+		}
+		if cells := strings.Split(strings.Trim(line, "| "), " | "); len(cells) == 7 {
+			r := row{client: cells[0], version: cells[1], machine: cells[2], kernel: cells[3]}
+			if _, err := fmt.Sscan(strings.Join(cells[4:], " "), &r.all, &r.passed, &r.other); err == nil {
+				t.rows = append(t.rows, r)
+			}
+		}
+		for i, r := range t.rows {
+			name, ok := strings.CutPrefix(line, "- "+r.client+", "+r.machine+": ")
+			switch {
+			case ok && heading == failTitle:
+				t.rows[i].failed = append(r.failed, name)
+			case ok:
+				t.rows[i].more = append(r.more, name)
+			}
+		}
+	}
+	return t
 }
 
 // section lists scenarios below a heading, if there are any; each once.
@@ -65,11 +108,11 @@ func section(b *strings.Builder, title string, rows []row, of func(row) []string
 	}
 	if len(lines) > 0 {
 		slices.Sort(lines)
-		fmt.Fprintf(b, "\n## %s\n\n%s", title, strings.Join(lines, ""))
+		fmt.Fprintf(b, "\n%s\n\n%s", title, strings.Join(lines, ""))
 	}
 }
 
-// TestTable is a page of three results.
+// TestTable is a page of three results, and what a later run makes of it.
 func TestTable(t *testing.T) {
 	r := row{client: "podman", version: "podman 5", machine: "trixie", kernel: "6.12", other: 1}
 	r.add("run/a_b", vm.Result{Action: "pass"}, vm.Result{Action: "pass"}, "")
@@ -77,13 +120,23 @@ func TestTable(t *testing.T) {
 	r.add("run/d", vm.Result{Action: "fail"}, vm.Result{Action: "fail"}, "the kernel has none")
 	page := (&table{rows: []row{r}}).String()
 	for _, want := range []string{
-		"| podman 5 | Debian trixie, Linux 6.12 | 3 | 2 | 1 |\n",
-		"## Fails with both\n\n- podman, trixie: run/d: the kernel has none\n",
-		"## Passes with brig and fails with crun\n\n- podman, trixie: run/c\n",
+		"| podman | podman 5 | trixie | 6.12 | 3 | 2 | 1 |\n",
+		failTitle + "\n\n- podman, trixie: run/d: the kernel has none\n",
+		moreTitle + "\n\n- podman, trixie: run/c\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in:\n%s", want, page)
 		}
+	}
+	if again := parse(page).String(); again != page {
+		t.Errorf("read and written again it is:\n%s", again)
+	}
+	later := parse(page)
+	later.put(row{client: "podman", version: "podman 6", machine: "sid", kernel: "7.0", all: 1, passed: 1})
+	later.put(row{client: "podman", version: "podman 5", machine: "trixie", kernel: "6.12", all: 4, passed: 4})
+	_, rows, _ := strings.Cut(later.String(), "| --- |\n")
+	if want := "| podman | podman 5 | trixie | 6.12 | 4 | 4 | 0 |\n| podman | podman 6 | sid | 7.0 | 1 | 1 | 0 |\n"; rows != want {
+		t.Errorf("the rows after a later run: %s", rows)
 	}
 }
 
