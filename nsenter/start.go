@@ -58,6 +58,7 @@ type Options struct {
 type Stage struct {
 	Pid     int // the stage's first process, which forks the container's init
 	control int
+	pidfd   int // of the first process, until it has said which init is; -1 else
 }
 
 // Message is one message of the stage.
@@ -101,7 +102,8 @@ func Start(p *Program, o Options) (*Stage, error) {
 		return nil, err
 	}
 	defer syscall.Close(memfd)
-	attr := &syscall.ProcAttr{Dir: "/", Env: []string{}, Files: files, Sys: &syscall.SysProcAttr{}}
+	pidfd := -1
+	attr := &syscall.ProcAttr{Dir: "/", Env: []string{}, Files: files, Sys: &syscall.SysProcAttr{PidFD: &pidfd}}
 	if o.UserNamespace {
 		attr.Sys.Cloneflags = unix.CLONE_NEWUSER
 	}
@@ -110,7 +112,7 @@ func Start(p *Program, o Options) (*Stage, error) {
 		syscall.Close(pair[0])
 		return nil, fault.Hostf("", err, "execute the stage")
 	}
-	return &Stage{Pid: pid, control: pair[0]}, nil
+	return &Stage{Pid: pid, control: pair[0], pidfd: pidfd}, nil
 }
 
 // image is the linked stage, that writes itself where it is wanted.
@@ -211,14 +213,61 @@ func (s *Stage) Close() {
 		syscall.Close(s.control)
 		s.control = -1
 	}
+	s.forget()
+}
+
+func (s *Stage) forget() {
+	if s.pidfd >= 0 {
+		syscall.Close(s.pidfd)
+		s.pidfd = -1
+	}
 }
 
 // ReceiveTimes is Receive for a message that may be the time stamps.
-func (s *Stage) ReceiveTimes() (Message, error) { return receive(s.control, maxMessage) }
+func (s *Stage) ReceiveTimes() (Message, error) { return s.receive(maxMessage) }
 
 // Receive reads one message. It returns a zero Type at the end of the stream:
 // the payload was executed, or the stage was killed.
-func (s *Stage) Receive() (Message, error) { return ReceiveFrom(s.control) }
+func (s *Stage) Receive() (Message, error) { return s.receive(frameSize) }
+
+// receive looks at the first process too until it has said which init is. Both have the
+// other end of the socket: if the first one is killed in between, init waits for brig,
+// and the stream does not end.
+func (s *Stage) receive(size int) (Message, error) {
+	if s.pidfd >= 0 {
+		silent, err := s.silent()
+		if silent || err != nil {
+			return Message{Pidfd: -1}, err
+		}
+	}
+	m, err := receive(s.control, size)
+	if m.Type == MessagePid {
+		s.forget()
+	}
+	return m, err
+}
+
+// silent waits for a message or the end of the first process, and says whether that
+// ended and left none.
+func (s *Stage) silent() (bool, error) {
+	fds := []unix.PollFd{{Fd: int32(s.control), Events: unix.POLLIN}, {Fd: int32(s.pidfd), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(fds, -1)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return false, fault.Hostf("", err, "wait for the stage")
+		case fds[0].Revents != 0:
+			return false, nil
+		}
+		// It may have spoken between the look at the socket and its end.
+		n, err := unix.Poll(fds[:1], 0)
+		if !errors.Is(err, unix.EINTR) {
+			return n == 0, nil
+		}
+	}
+}
 
 // ReceiveFrom reads one message of a stage from a socket.
 func ReceiveFrom(fd int) (Message, error) { return receive(fd, frameSize) }
