@@ -298,6 +298,7 @@ func (s *stepper) call(tid int, th *thread) {
 		}
 	}
 }
+
 // skipCall makes a call that a process stands before none.
 func skipCall(tid int) error {
 	var regs unix.PtraceRegs
