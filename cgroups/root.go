@@ -44,7 +44,11 @@ func findRoot(mounts ...string) (*Root, error) {
 			return nil, fault.Hostf(pathPointer, err, "look for cgroup v2 at %s", mount)
 		}
 		var st unix.Statfs_t
-		if err := unix.Fstatfs(fd, &st); err == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
+		if err := unix.Fstatfs(fd, &st); err != nil {
+			unix.Close(fd)
+			return nil, fault.Hostf(pathPointer, err, "look for cgroup v2 at %s", mount)
+		}
+		if st.Type == unix.CGROUP2_SUPER_MAGIC {
 			return &Root{fd: fd, mount: mount, self: selfCgroup, patience: patience}, nil
 		}
 		unix.Close(fd)

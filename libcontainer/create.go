@@ -280,11 +280,13 @@ func release(stage *nsenter.Stage, p *nsenter.Program, fd int) error {
 	if err == nil {
 		return nil
 	}
-	// What it said before it failed lies in front of that.
+	// What it said before it failed lies in front of that. One that is alive gets no
+	// word any more, and gives up.
+	_ = unix.Shutdown(stage.Control(), unix.SHUT_WR)
 	for {
 		msg, e := stage.Receive()
 		switch {
-		case e != nil || msg.Ended():
+		case e != nil || msg.Ended() || msg.Errno == unix.ECANCELED:
 			return err
 		case msg.Failed():
 			return p.Fault(msg)

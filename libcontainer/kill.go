@@ -66,11 +66,15 @@ func openInit(id string, init identity) (int, error) {
 		return -1, err
 	}
 	defer proc.close()
-	if _, alive, err := proc.isInit(init); err != nil || !alive {
-		unix.Close(pidfd)
-		return -1, unix.ESRCH
+	_, alive, err := proc.isInit(init)
+	if err == nil && alive {
+		return pidfd, nil
 	}
-	return pidfd, nil
+	unix.Close(pidfd)
+	if err != nil { // nobody knows then whether it is gone
+		return -1, fault.Hostf("", err, "look at process %d of %q", init.pid, id)
+	}
+	return -1, unix.ESRCH
 }
 
 // killAll signals every process of the cgroup. For SIGKILL the kernel does it at

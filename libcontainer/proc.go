@@ -24,7 +24,10 @@ func openProc() (procfs, error) {
 	}
 	var fs unix.Statfs_t
 	var st unix.Stat_t
-	if err := errors.Join(unix.Fstatfs(fd, &fs), unix.Fstat(fd, &st)); err != nil {
+	if err = unix.Fstatfs(fd, &fs); err == nil {
+		err = unix.Fstat(fd, &st)
+	}
+	if err != nil {
 		unix.Close(fd)
 		return procfs{-1}, fault.Hostf("", err, "look at the host's /proc")
 	}

@@ -84,7 +84,7 @@ func (d *directory) save(rec *record) error {
 func (d *directory) load() (*record, error) {
 	raw, err := d.read(stateFile)
 	if err != nil {
-		return nil, err
+		return nil, fault.Hostf("", err, "read state.json of %q", d.id)
 	}
 	rec := new(record)
 	if err := json.Unmarshal(raw, rec); err != nil || rec.ID != d.id {
@@ -111,8 +111,8 @@ func (d *directory) status(rec *record) (string, error) {
 	if rec.Creating {
 		return Creating, nil
 	}
-	if rec.Cgroup != "" && frozen(rec.Cgroup) {
-		return Paused, nil
+	if is, err := frozen(rec.Cgroup); is || err != nil {
+		return Paused, err
 	}
 	// The socket stays behind when a start is killed; the name of the process
 	// tells, because execve changes it. Of a run there is none.
@@ -125,19 +125,29 @@ func (d *directory) status(rec *record) (string, error) {
 	return Created, nil
 }
 
-func frozen(path string) bool {
+// frozen says whether a cgroup is. One that is gone is not.
+func frozen(path string) (bool, error) {
+	if path == "" {
+		return false, nil
+	}
 	root, err := cgroups.FindRoot()
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer root.Close()
 	group, err := root.Open(path)
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer group.Close()
 	is, err := group.Frozen()
-	return err == nil && is
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
+		return false, nil
+	}
+	return is, err
 }
 
 // State returns the container as it is now.

@@ -19,7 +19,8 @@ func (m *made) removePidFile() {
 	}
 }
 
-// undo removes a container that did not come about.
+// undo removes a container that did not come about. What cannot be removed stays known,
+// for brig delete.
 func (m *made) undo() error {
 	defer m.close()
 	defer m.pty.terminal.detach()
@@ -37,8 +38,9 @@ func (m *made) undo() error {
 	if m.rec != nil {
 		reap(m.rec.Pid)
 	}
-	err = errors.Join(err, m.scope.remove())
-	err = errors.Join(err, removeResctrl(m.rdt), m.dir.remove())
+	if err = errors.Join(err, m.scope.remove(), removeResctrl(m.rdt)); err == nil {
+		err = m.dir.remove()
+	}
 	if m.due && len(m.rec.Hooks) > 0 {
 		m.runtime.poststop(m.rec)
 	}

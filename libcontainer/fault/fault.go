@@ -95,12 +95,18 @@ func (e *Error) Unwrap() error { return e.Err }
 // causeText spells an errno by name and by text, since people search for the
 // one and engines match the other.
 func causeText(err error) string {
-	if errno, ok := err.(syscall.Errno); ok {
-		if name := unix.ErrnoName(errno); name != "" {
-			return name + ": " + errno.Error()
-		}
+	text := err.Error()
+	if inner := (*Error)(nil); errors.As(err, &inner) {
+		return text // it has spelt its own
 	}
-	return err.Error()
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return text
+	}
+	if name := unix.ErrnoName(errno); name != "" {
+		return name + ": " + text
+	}
+	return text
 }
 
 // List is several faults of one config, reported together.
