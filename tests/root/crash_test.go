@@ -25,7 +25,9 @@ func (b *box) clean() {
 	b.t.Helper()
 	b.ok("delete", "--force", b.id)
 	// The stage's first process ends by itself, when it sees that brig is gone.
-	b.until("nothing is left", func() bool { return len(b.left()) == 0 })
+	if left := b.remains(10 * time.Second); len(left) > 0 {
+		b.t.Errorf("delete --force left behind %s", left)
+	}
 }
 
 func TestKilledCreate(t *testing.T) {

@@ -146,7 +146,7 @@ func (b *box) killedAt(v verb, n int, which func(part) bool) (calls int, ended b
 	defer stderr.Close()
 	cmd.Stderr = stderr
 	status, err := step(b.t, cmd, func(s stop) unix.Errno {
-		if !which(s.part) || quiet[s.nr] {
+		if !which(s.part) || !counted(s) {
 			return errnoNone
 		}
 		if calls == n {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // hostMounts are the mounts of the host that this box can have to do with: all
@@ -57,6 +58,15 @@ func (b *box) left() []string {
 		}
 	}
 	return left
+}
+
+// remains is what is left after a while: processes may need a moment to end.
+func (b *box) remains(patience time.Duration) (left []string) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		if left = b.left(); len(left) == 0 || time.Now().After(deadline) {
+			return left
+		}
+	}
 }
 
 func (b *box) leftGroups() (left []string) {
