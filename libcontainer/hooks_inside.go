@@ -94,13 +94,12 @@ func (r *Runtime) runInside(kind string, i int, h *hook, rec *record, join func(
 
 // wrapped says of an error on the way into the container which hook it was about.
 func wrapped(kind string, i int, err error) error {
-	text := err.Error()
 	if f, ok := err.(*fault.Error); ok {
 		inner := *f
 		inner.Pointer, inner.Err = "", nil
 		return hookFault(kind, i, f.Err, "%s", inner.Error())
 	}
-	return hookFault(kind, i, nil, "%s", text)
+	return hookFault(kind, i, err, "find init")
 }
 
 // joinAsPayload makes the hook a process of the container.

@@ -78,8 +78,14 @@ type notifier struct {
 // listenNotify binds the payload's socket; nil without a service manager.
 func (d *directory) listenNotify() (*notifier, error) {
 	host := notifyHost()
-	if host == "" || unix.Faccessat(d.fd, notifyDir, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) != nil {
+	if host == "" {
 		return nil, nil
+	}
+	switch err := unix.Faccessat(d.fd, notifyDir, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW); {
+	case errors.Is(err, unix.ENOENT):
+		return nil, nil
+	case err != nil:
+		return nil, fault.Hostf("", err, "look for the directory of the notify socket of %q", d.id)
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -119,8 +119,11 @@ func (d *directory) status(rec *record) (string, error) {
 	if p.comm != stageName {
 		return Running, nil
 	}
-	if unix.Faccessat(d.fd, startSocket, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) != nil {
+	switch err := unix.Faccessat(d.fd, startSocket, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW); {
+	case errors.Is(err, unix.ENOENT):
 		return Creating, nil
+	case err != nil:
+		return "", fault.Hostf("", err, "look for the start socket of %q", d.id)
 	}
 	return Created, nil
 }

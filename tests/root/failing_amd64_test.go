@@ -86,6 +86,7 @@ type outcome struct {
 	status unix.WaitStatus
 	said   string
 	dump   string // what the payload wrote
+	gone   bool   // init ended before it was started
 	left   []string
 }
 
@@ -127,7 +128,7 @@ func (b *box) failsAt(v verb, n, k int, which func(part) bool) (got outcome) {
 	must(b.t, err)
 	got.said = string(said)
 	if got.status.ExitStatus() == 0 && v.make == nil {
-		got.dump = b.dumped(v)
+		b.dumped(v, &got)
 	}
 	if v.after != nil {
 		v.after(b)
@@ -143,17 +144,23 @@ func (b *box) failsAt(v verb, n, k int, which func(part) bool) (got outcome) {
 
 var numbers = regexp.MustCompile(`(master|shared):\d+|\d\d:\d\d`)
 
-// dumped is what the payload of a started container wrote.
-func (b *box) dumped(v verb) string {
+// dumped is what the payload of a started container wrote. Nobody hears of a call of
+// init that failed when create had ended: start then finds a container that has stopped.
+func (b *box) dumped(v verb, got *outcome) {
 	b.t.Helper()
 	if v.name != "run" {
-		b.ok("start", b.id)
+		if r := b.brig("start", b.id); r.code != 0 && strings.Contains(r.err, "cannot start a container ") && got.call.part == partInit {
+			got.gone = true
+			return
+		} else if r.code != 0 {
+			b.t.Fatalf("start: exit %d, %s", r.code, r.err)
+		}
 		b.until("it is written down", func() bool {
 			raw, err := os.ReadFile(b.rootfs + "/tmp/dump")
 			return err == nil && strings.HasSuffix(string(raw), "the end\n")
 		})
 	}
-	return numbers.ReplaceAllString(strings.ReplaceAll(reads(b.t, b.rootfs+"/tmp/dump"), b.id, "ID"), "$1")
+	got.dump = numbers.ReplaceAllString(strings.ReplaceAll(reads(b.t, b.rootfs+"/tmp/dump"), b.id, "ID"), "$1")
 }
 
 // judge says whether an outcome is a legal one.
@@ -173,7 +180,7 @@ func (b *box) judge(v verb, got, none outcome) {
 	switch code := got.status.ExitStatus(); {
 	case strings.Contains(got.said, "BUG") || strings.Contains(got.said, "panic") || strings.Contains(got.said, "goroutine"):
 		b.t.Errorf("%s: %s", what, got.said)
-	case code == 0 && got.dump != none.dump:
+	case code == 0 && got.dump != none.dump && !got.gone:
 		b.t.Errorf("%s: it starts, and for the payload that makes\n%s", what, difference(none.dump, got.dump))
 	case code != 0 && !strings.Contains(got.said, unix.ErrnoName(got.errno)):
 		b.t.Errorf("%s: exit %d, %s", what, code, got.said)
@@ -186,6 +193,7 @@ var words = map[unix.Errno][]string{
 	unix.ENOENT: {
 		"container does not exist: ", "container not running: ", "container not paused: ", " has no cgroup, ",
 		"cannot exec in a container in the stopped state: ", "cannot exec in a stopped container: ", "cannot start a container that has stopped",
+		"cannot start a container in the stopped state: ",
 	},
 	unix.ESRCH: {"container not running: ", "cannot exec in a stopped container: ", "cannot start a container that has stopped"},
 }
