@@ -234,7 +234,7 @@ func (m *made) createHooks(in *plan.Input) error {
 		return err
 	}
 	if err := m.runtime.createContainerHooks(m.rec, in); err != nil {
-		return err
+		return m.reason(err)
 	}
 	m.rec.Creating = false
 	return m.release(-1)
