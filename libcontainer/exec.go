@@ -228,7 +228,7 @@ func (j *joining) await(in *plan.Input) error {
 		case msg.Failed():
 			return j.program.Fault(msg)
 		case msg.Ended():
-			if !j.ready {
+			if !j.ready || j.pid == 0 {
 				return fault.Hostf("", unix.ECHILD, "the stage was killed while it entered the container")
 			}
 			reap(j.stage.Pid)

@@ -36,7 +36,7 @@ func (m *made) undo() error {
 		err = removeCgroup(m.group.Path())
 	}
 	if m.rec != nil {
-		reap(m.rec.Pid)
+		reapAll(m.rec.Pid)
 	}
 	if err = errors.Join(err, m.scope.remove(), removeResctrl(m.rdt)); err == nil {
 		err = m.dir.remove()
@@ -51,6 +51,18 @@ func (m *made) undo() error {
 func reap(pid int) {
 	for {
 		if _, err := unix.Wait4(pid, nil, 0, nil); !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// reapAll reaps children until init is one of them. A process of a hook may be there that
+// nobody has heard of, because its stage was killed before it said so; as long as that
+// is in the PID namespace, init does not end.
+func reapAll(init int) {
+	for {
+		pid, err := unix.Wait4(-1, nil, 0, nil)
+		if pid == init || err != nil && !errors.Is(err, unix.EINTR) {
 			return
 		}
 	}

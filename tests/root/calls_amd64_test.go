@@ -79,7 +79,7 @@ var failings = map[uint64]failing{
 	unix.SYS_OPENAT2:           {"openat2", []unix.Errno{unix.EMFILE, unix.EACCES, unix.EAGAIN, unix.ELOOP}},
 	unix.SYS_OPEN_TREE:         {"open_tree", []unix.Errno{unix.EPERM, unix.EMFILE, unix.ENOENT}},
 	unix.SYS_PIDFD_OPEN:        {"pidfd_open", []unix.Errno{unix.EMFILE, unix.ESRCH}},
-	unix.SYS_PIDFD_SEND_SIGNAL: {"pidfd_send_signal", []unix.Errno{unix.EPERM, unix.ESRCH}},
+	unix.SYS_PIDFD_SEND_SIGNAL: {"pidfd_send_signal", []unix.Errno{unix.EPERM}},
 	unix.SYS_PIPE2:             {"pipe2", []unix.Errno{unix.EMFILE, unix.ENFILE}},
 	unix.SYS_PIVOT_ROOT:        {"pivot_root", []unix.Errno{unix.EINVAL, unix.EPERM}},
 	unix.SYS_POLL:              {"poll", []unix.Errno{unix.ENOMEM, unix.EINTR}},

@@ -209,3 +209,45 @@ func TestStageKilledBeforeItSpeaks(t *testing.T) {
 		})
 	}
 }
+
+// The stage forks the process that enters a container, and is killed before it can say
+// which that is. The process of a hook keeps init from its end until it is reaped.
+func TestKilledBeforeItSaysWho(t *testing.T) {
+	t.Run("createContainer hook", func(t *testing.T) {
+		b := sleeper(t, `{"hooks":{"createContainer":[{"path":"/bin/true"}]}}`)
+		b.save()
+		b.killsMute(2, "create", "--bundle", b.bundle, b.id)
+	})
+	for _, detach := range []string{"--detach=false", "--detach"} {
+		t.Run("exec "+detach, func(t *testing.T) {
+			b := sleeper(t)
+			b.save()
+			b.create()
+			b.ok("start", b.id)
+			b.killsMute(1, "exec", detach, b.id, "/bin/touch", "/tmp/ran")
+			if b.exists("/tmp/ran") {
+				t.Error("the process went on")
+			}
+			b.ok("exec", b.id, "/bin/true")
+			b.clean()
+		})
+	}
+}
+
+// killsMute kills the stage as it sends its message number n, that of its child's pid.
+func (b *box) killsMute(n int, args ...string) {
+	b.t.Helper()
+	said := 0
+	status, err := step(b.t, b.command(args...), func(s stop) unix.Errno {
+		if s.part == partStage && s.nr == unix.SYS_SENDMSG {
+			if said++; said == n {
+				must(b.t, unix.Kill(s.tgid, unix.SIGKILL))
+			}
+		}
+		return errnoNone
+	})
+	must(b.t, err)
+	if said != n || status.ExitStatus() == 0 {
+		b.t.Errorf("%d messages, exit %d", said, status.ExitStatus())
+	}
+}
