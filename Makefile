@@ -68,7 +68,7 @@ vm-shell: deps-vm build ## a shell on a test machine (KERNEL=trixie), with brig 
 
 # As root, on a machine with cgroup v2; it takes half an hour.
 faults: deps-test build ## kill brig before each of its system calls, and let each of them fail
-	BRIG_FAULTS=all $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=180m -run 'EachCall' ./tests/root
+	BRIG_FAULTS=all $(GO) run ./tests/summary -sections tests/faults.txt -tags $(TAGS) -count=1 -timeout=180m
 
 fuzz: generate ## run every fuzz target for FUZZTIME (10s)
 	@GO='$(GO)' TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) sh tests/fuzz.sh

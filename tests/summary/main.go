@@ -1,6 +1,9 @@
 // Command summary runs go test with the arguments it is given and prints a line
 // for each package, the output of what failed, why tests were skipped, and at the
 // end how many passed, failed and were skipped. It fails if go test does.
+//
+// With -sections FILE first, it runs the tests that a table names, and counts them by
+// the sections of that.
 package main
 
 import (
@@ -14,7 +17,16 @@ import (
 )
 
 func main() {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, os.Args[1:]...)...)
+	args, sections := os.Args[1:], []*section(nil)
+	if len(args) > 1 && args[0] == "-sections" {
+		var err error
+		if sections, err = readSections(args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "summary:", err)
+			os.Exit(1)
+		}
+		args = append(args[2:], arguments(sections)...)
+	}
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -25,10 +37,10 @@ func main() {
 		os.Exit(1)
 	}
 	r := newReport()
+	r.sections = sections
 	r.read(out, os.Stdout)
 	failed := cmd.Wait() != nil
-	r.print(os.Stdout)
-	if failed || r.failed > 0 {
+	if complete := r.print(os.Stdout); failed || r.failed > 0 || !complete {
 		os.Exit(1)
 	}
 }
@@ -50,6 +62,7 @@ type report struct {
 	output  map[string]*strings.Builder
 	skips   []string
 
+	sections                []*section
 	passed, failed, skipped int
 }
 
@@ -161,24 +174,27 @@ func reason(text string) string {
 	return "no reason given"
 }
 
-func (r *report) print(w io.Writer) {
+func (r *report) print(w io.Writer) (complete bool) {
 	for key, result := range r.results {
-		if r.parents[key] && result != "fail" {
+		if r.parents[key] && (result != "fail" || r.failedBelow(key)) {
 			continue
 		}
+		count(r.sections, key, result)
 		switch {
 		case result == "pass":
 			r.passed++
 		case result == "skip":
 			r.skipped++
-		case !r.parents[key] || !r.failedBelow(key):
+		default:
 			r.failed++
 		}
 	}
 	for _, s := range r.skips {
 		fmt.Fprintln(w, "skip ", s)
 	}
+	complete = r.printSections(w)
 	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
+	return complete
 }
 
 func (r *report) failedBelow(key string) bool {
