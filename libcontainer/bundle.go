@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"brig/cgroups"
 	"brig/libcontainer/fault"
@@ -191,7 +192,8 @@ func rootless() bool { return os.Geteuid() != 0 }
 func hostFacts(s *specs.Spec, rootless bool) plan.Host {
 	h := plan.Host{Rootless: rootless, InUserNamespace: !rootless && InUserNamespace(), CloneDetached: kernelAtLeast(6, 15), Withheld: withheld(s)}
 	securityModules(&h, s)
-	h.SetgroupsDenied = h.Rootless && singleMap(s.Linux.UIDMappings, os.Geteuid()) && singleMap(s.Linux.GIDMappings, os.Getegid())
+	h.SetgroupsDenied = h.Rootless && singleMap(s.Linux.UIDMappings, os.Geteuid()) && singleMap(s.Linux.GIDMappings, os.Getegid()) ||
+		joinsDenied(s)
 	if s.Process != nil && len(s.Process.Rlimits) > 0 {
 		h.HardLimits = make(map[int]uint64, len(s.Process.Rlimits))
 		for _, r := range s.Process.Rlimits {
@@ -204,6 +206,19 @@ func hostFacts(s *specs.Spec, rootless bool) plan.Host {
 		}
 	}
 	return h
+}
+
+// joinsDenied says that a user namespace is joined in which nobody may set groups, as in
+// one that an ordinary user made without newgidmap. Only of a process's own namespace is
+// there somebody to tell.
+func joinsDenied(s *specs.Spec) bool {
+	for _, ns := range s.Linux.Namespaces {
+		if process, ok := strings.CutSuffix(ns.Path, "/ns/user"); ok && ns.Type == specs.UserNamespace && strings.HasPrefix(process, "/proc/") {
+			raw, err := os.ReadFile(process + "/setgroups")
+			return err == nil && strings.TrimSpace(string(raw)) == "deny"
+		}
+	}
+	return false
 }
 
 // perspective is for whom a program is compiled.

@@ -75,8 +75,8 @@ type Host struct {
 	// container, or as rootless engines run it: the kernel makes no device nodes there.
 	InUserNamespace bool
 	// SetgroupsDenied says that the group map was written by an ordinary user
-	// without newgidmap, so that the kernel refuses setgroups(2); of a container to
-	// join, that its user namespace says so.
+	// without newgidmap, so that the kernel refuses setgroups(2); of a container or a
+	// user namespace to join, that this says so.
 	SetgroupsDenied bool
 	// CloneDetached says that the kernel clones a mount that is attached nowhere
 	// (6.15). Without it the cover of masked paths is attached while it is cloned.

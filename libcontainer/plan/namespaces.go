@@ -75,6 +75,11 @@ func (c *compiler) joinNamespaces() {
 		}
 	}
 	user(c.in.Host.Rootless)
+	if c.in.Host.SetgroupsDenied && !c.in.Host.Rootless && c.in.Join == nil {
+		// The namespace that is joined lets nobody drop the groups of the caller.
+		c.step("/linux/namespaces", "drop the supplementary groups")
+		c.b.Call(nsenter.Setgroups, nsenter.Imm(0), nsenter.Null())
+	}
 	user(!c.in.Host.Rootless)
 }
 

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/binary"
 
+	"brig/libcontainer/fault"
 	"brig/nsenter"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,9 @@ import (
 func (c *compiler) groups() {
 	list := c.spec.Process.User.AdditionalGids
 	if c.in.Host.SetgroupsDenied {
+		if len(list) > 0 {
+			c.faults = append(c.faults, fault.Configf("/process/user/additionalGids", "the user namespace denies setgroups, and so has no additional groups"))
+		}
 		return
 	}
 	raw := make([]byte, 0, 4*len(list))

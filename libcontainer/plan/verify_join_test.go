@@ -30,7 +30,7 @@ func TestJoinCompiles(t *testing.T) {
 		"cgroup only":         func(in *Input) { in.Join.Namespaces = unix.CLONE_NEWCGROUP },
 		"no cgroup":           func(in *Input) { in.Cgroup = false },
 		"rootless":            func(in *Input) { in.Host.Rootless = true },
-		"setgroups denied":    func(in *Input) { in.Host.Rootless, in.Host.SetgroupsDenied = true, true },
+		"setgroups denied":    func(in *Input) { in.Host.Rootless = true; withoutGroups(in) },
 		"preserved fds":       func(in *Input) { in.PreserveFDs = 3 },
 		"ids of the root map": func(in *Input) { in.Spec.Mounts[0].Destination, in.Spec.Mounts[0].Options = "/", []string{"idmap"} },
 	} {

@@ -35,7 +35,7 @@ var variants = [...]struct {
 	{"no mounts", func(in *Input) { in.Spec.Mounts = nil }},
 	{"user namespace", userNamespace},
 	{"rootless", rootless},
-	{"rootless, one id", func(in *Input) { rootless(in); in.Host.SetgroupsDenied = true }},
+	{"rootless, one id", func(in *Input) { rootless(in); withoutGroups(in) }},
 	{"mapped root", func(in *Input) {
 		userNamespace(in)
 		root := specs.Mount{Destination: "/", Source: "rootfs", Options: []string{"bind", "idmap", "nosuid"}}
@@ -46,6 +46,10 @@ var variants = [...]struct {
 	{"bound /dev", func(in *Input) {
 		in.Spec.Mounts[1] = specs.Mount{Destination: "/dev", Source: "/dev", Options: []string{"rbind"}}
 	}},
+}
+
+func withoutGroups(in *Input) {
+	in.Host.SetgroupsDenied, in.Spec.Process.User.AdditionalGids = true, nil
 }
 
 // listened gives the filter a listener.
@@ -106,7 +110,7 @@ func TestVerifyHoldsToTheConfig(t *testing.T) {
 		{"another secret", "does not know the secret", listened, func(r *Requirements) { r.Secret[2]++ }},
 		{"no filter", "not wanted", nil, func(r *Requirements) { r.Seccomp = false }},
 		{"a read-only root", "read-only", func(in *Input) { in.Spec.Root.Readonly = false }, func(r *Requirements) { r.ReadonlyRoot = true }},
-		{"groups", "no setgroups", func(in *Input) { rootless(in); in.Host.SetgroupsDenied = true }, func(r *Requirements) { r.SetgroupsDenied = false }},
+		{"groups", "no setgroups", func(in *Input) { rootless(in); withoutGroups(in) }, func(r *Requirements) { r.SetgroupsDenied = false }},
 		{"pivot_root", "no enter the root", func(in *Input) { in.NoPivot = true }, func(r *Requirements) { r.NoPivot = false }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
