@@ -28,7 +28,7 @@ STATICCHECK_VERSION := v0.8.2
 tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test test-vm integration vm-shell faults fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-bench deps-conformance deps-vm
+.PHONY: help build generate demo test test-vm integration vm-shell security faults fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-bench deps-conformance deps-vm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,9 @@ integration: deps-vm build ## run podman, containerd, docker and others on brig,
 
 vm-shell: deps-vm build ## a shell on a test machine (KERNEL=trixie), with brig in /job
 	@sh tests/vm/shell.sh $(or $(KERNEL),trixie)
+
+security: deps-test build ## every test of what a container may not do, counted by section
+	BRIG_FAULTS=all $(GO) run ./tests/summary -sections tests/security.txt -tags $(TAGS) -count=1 -timeout=180m
 
 # As root, on a machine with cgroup v2; it takes half an hour.
 faults: deps-test build ## kill brig before each of its system calls, and let each of them fail
