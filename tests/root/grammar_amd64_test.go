@@ -250,18 +250,7 @@ func TestGrammar(t *testing.T) {
 		}
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBox(t)
-			if row.patch != "" {
-				b.patch(row.patch)
-			}
-			if row.make != nil {
-				row.make(b)
-			}
-			b.args("/bin/true")
-			if row.args != nil {
-				b.args(row.args...)
-			}
-			b.save()
+			b := row.box(t)
 			flags := strings.Fields(row.flags)
 			calls := b.obeys(t, append(append([]string{"run", "--bundle", b.bundle}, flags...), b.id)...)
 			b.args("/bin/sleep", "1000")

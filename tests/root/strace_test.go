@@ -20,6 +20,24 @@ type traced struct {
 	between func(b *box) // between run and create
 }
 
+// box makes the bundle.
+func (row traced) box(t *testing.T) *box {
+	t.Helper()
+	b := newBox(t)
+	if row.patch != "" {
+		b.patch(row.patch)
+	}
+	if row.make != nil {
+		row.make(b)
+	}
+	b.args("/bin/true")
+	if row.args != nil {
+		b.args(row.args...)
+	}
+	b.save()
+	return b
+}
+
 // TestStraceEqualsPlan runs containers under strace, and walks the plan along the
 // calls of the stage's processes: each call is the planned one with its
 // arguments, none is missing and none is left over.
@@ -31,18 +49,7 @@ func TestStraceEqualsPlan(t *testing.T) {
 	for _, row := range tracedBundles() {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBox(t)
-			if row.patch != "" {
-				b.patch(row.patch)
-			}
-			if row.make != nil {
-				row.make(b)
-			}
-			b.args("/bin/true")
-			if row.args != nil {
-				b.args(row.args...)
-			}
-			b.save()
+			b := row.box(t)
 			for _, run := range []bool{true, false} {
 				if !run && row.between != nil {
 					row.between(b)
