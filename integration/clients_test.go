@@ -33,7 +33,7 @@ func TestClients(t *testing.T) {
 			t.Run(machine+"/"+client, func(t *testing.T) {
 				in := filepath.Join(t.TempDir(), "in.tar")
 				pack(t, in, client, only)
-				files := vm.Boot(t, top, []string{machine, "clients"}, in, 2*vm.Limit)
+				files := vm.Boot(t, top, []string{machine, "clients"}, in, 5*vm.Limit)
 				r := judge(t, client, files)
 				r.machine = machine
 				if only == "" && !t.Failed() {
@@ -98,7 +98,7 @@ func pack(t *testing.T, name, client, only string) {
 	}
 	var b strings.Builder
 	b.WriteString(vm.Prologue)
-	b.WriteString("install -m 755 brig /usr/local/bin/brig\n")
+	b.WriteString("install -m 755 brig /usr/local/bin/brig\nexport SUITE_TIMEOUT=60m\n")
 	pattern := strings.TrimSuffix("^TestScenarios$/"+only, "/")
 	for _, runtime := range runtimes {
 		fmt.Fprintf(&b, "export BRIG_CLIENT=%s RUNTIME=$(command -v %s)\n", client, runtime)
@@ -135,6 +135,7 @@ func judge(t *testing.T, client string, files map[string]string) row {
 	}
 	why := reasons(t, client)
 	results := vm.Results(t, files["brig.log"])
+	came := map[string]bool{}
 	for _, result := range results {
 		name, ok := scenarioName(result.Test)
 		if !ok {
@@ -144,9 +145,16 @@ func judge(t *testing.T, client string, files map[string]string) row {
 			continue
 		}
 		r.add(name, result, other[name], why[name])
+		came[name] = true
 		t.Run(name, func(t *testing.T) { verdict(t, result, other[name], why[name]) })
 	}
-	if status := strings.TrimSpace(files["brig.status"]); status == "" || r.passed == 0 {
+	for name := range other {
+		if !came[name] {
+			t.Errorf("%s: crun came to it, and brig did not", name)
+		}
+	}
+	// 1 says that scenarios have failed, and those were looked at.
+	if status := strings.TrimSpace(files["brig.status"]); status != "0" && status != "1" || r.passed == 0 {
 		t.Errorf("brig's scenarios ended with status %q, %d passed:\n%s", status, r.passed, vm.Last(files["brig.log"], 40))
 	}
 	return r
