@@ -28,7 +28,7 @@ const nothing = "nothing"
 
 // packageDirs are the packages that fields.txt names, and where they are.
 var packageDirs = map[string]string{
-	"cgroups": "../cgroups", "compiler": "../seccomp/compiler", "errors": "errors", "libcontainer": "../libcontainer", "plan": "../libcontainer/plan",
+	"cgroups": "../cgroups", "nsenter": "../nsenter", "systemd": "systemd", "compiler": "../seccomp/compiler", "errors": "errors", "libcontainer": "../libcontainer", "plan": "../libcontainer/plan",
 	"root": "root", "seccomp": "../seccomp", "spec": "../libcontainer/spec",
 }
 
