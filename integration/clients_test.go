@@ -33,7 +33,7 @@ func TestClients(t *testing.T) {
 			t.Run(machine+"/"+client, func(t *testing.T) {
 				in := filepath.Join(t.TempDir(), "in.tar")
 				pack(t, in, client, only)
-				files := vm.Boot(t, top, []string{machine, "clients"}, in, 5*vm.Limit)
+				files := vm.Boot(t, top, []string{machine, "clients"}, in, 2*vm.Limit)
 				r := judge(t, client, files)
 				r.machine = machine
 				if only == "" && !t.Failed() {

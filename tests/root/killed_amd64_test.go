@@ -79,7 +79,7 @@ func stride(few int) int {
 	case os.Getenv("BRIG_FAULTS") == "all":
 		return 1
 	case os.Getenv("BRIG_VM") != "":
-		return 8 * few
+		return 20 * few
 	}
 	return few
 }

@@ -16,7 +16,7 @@ import (
 
 // Limit is how long a machine may take in `make test`. QEMU emulates every instruction,
 // so that a test takes some ten times as long as on the machine itself.
-const Limit = 25 * time.Minute
+const Limit = 60 * time.Minute
 
 // NeedQEMU skips where there is no QEMU that emulates the machines, and where
 // nobody may make their images.

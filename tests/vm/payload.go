@@ -24,7 +24,7 @@ suite() {
 	echo "suite $name at $(cut -d' ' -f1 /proc/uptime)" >/dev/ttyS0
 	as=
 	[ "$2" = root ] || as="runuser -u $2 -- env HOME=/home/$2 XDG_RUNTIME_DIR=/run/user/$(id -u "$2")"
-	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=${SUITE_TIMEOUT:-15m} -test.run "$3") >"out/$name.log" 2>&1
+	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=${SUITE_TIMEOUT:-40m} -test.run "$3") >"out/$name.log" 2>&1
 	echo $? >"out/$name.status"
 	grep -a -e '--- FAIL' "out/$name.log" >/dev/ttyS0
 }
