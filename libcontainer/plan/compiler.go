@@ -184,6 +184,7 @@ type mount struct {
 	link    string // what is made in place of the mount: a symbolic link to this
 	ids     idSource
 	idsFD   int // of the user namespace that is handed over
+	tree    int // slot of its fd, where that is kept
 }
 
 // isRoot says that the entry is about the root file system itself.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"path"
+	"strings"
 
 	"brig/libcontainer/fault"
 	"brig/nsenter"
@@ -61,7 +62,8 @@ func (c *compiler) maskedPaths() {
 		c.step(fault.Pointer("/linux/maskedPaths", i), "mask "+quoted(clean))
 		target, tree := c.b.Slot("masked"), c.b.Slot("cover")
 		gone, file, attach := c.b.Label(), c.b.Label(), c.b.Label()
-		c.openat2(target, missing(gone), nsenter.Val(c.root), relative(clean), unix.O_PATH, inRoot)
+		from, rest := c.below(clean)
+		c.openat2(target, missing(gone), nsenter.Val(from), rest, unix.O_PATH, inRoot)
 		c.fileType(target)
 		c.b.JumpUnless(c.statx+statxMode, typeMask, unix.S_IFDIR, file)
 		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(c.mask), c.b.Str(maskDirectory), nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
@@ -74,6 +76,47 @@ func (c *compiler) maskedPaths() {
 		c.close(target)
 		c.b.Bind(gone)
 	}
+}
+
+// below finds where a masked or read-only path is looked for: in the proc or sysfs that it
+// lies in, by the fd that this was mounted with. Who shares the root file system could
+// have moved the mount point since, and the path would be one that does not exist.
+func (c *compiler) below(clean string) (from int, rest string) {
+	from, rest = c.root, relative(clean)
+	if m := c.mountOf(clean); m != nil && m.kernels() && m.tree != 0 {
+		return m.tree, clean[len(path.Clean("/"+m.Destination))+1:]
+	}
+	return from, rest
+}
+
+// mountOf is the mount that a path lies in, below its root: the last of the list, which
+// covers those before it.
+func (c *compiler) mountOf(clean string) *mount {
+	for i := len(c.mounts) - 1; i >= 0; i-- {
+		m := &c.mounts[i]
+		if destination := path.Clean("/" + m.Destination); destination == clean || strings.HasPrefix(clean, destination+"/") {
+			if destination == clean || m.isRoot() {
+				return nil
+			}
+			return m
+		}
+	}
+	return nil
+}
+
+// kernels says that the kernel alone makes the names of the file system.
+func (m *mount) kernels() bool { return !m.Bind && (m.Type == "proc" || m.Type == "sysfs") }
+
+// keeps says that the fd of a mount is needed later, to find what is masked in it.
+func (c *compiler) keeps(m *mount) bool {
+	for _, list := range [...][]string{c.spec.Linux.MaskedPaths, c.spec.Linux.ReadonlyPaths} {
+		for _, name := range list {
+			if m.kernels() && c.mountOf(path.Clean("/"+name)) == m {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // missing are the errors that say that a path does not exist: the path itself,
@@ -105,7 +148,8 @@ func (c *compiler) readonlyPaths() {
 		c.step(fault.Pointer("/linux/readonlyPaths", i), "make "+quoted(clean)+" read-only")
 		target, tree := c.b.Slot("readonly"), c.b.Slot("clone")
 		gone := c.b.Label()
-		c.openat2(target, missing(gone), nsenter.Val(c.root), relative(clean), unix.O_PATH, inRoot)
+		from, rest := c.below(clean)
+		c.openat2(target, missing(gone), nsenter.Val(from), rest, unix.O_PATH, inRoot)
 		c.b.CallTo(tree, nsenter.OpenTree, nsenter.Val(target), c.b.Str(""),
 			nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE))
 		c.setattr(nsenter.Val(tree), true, unix.MOUNT_ATTR_RDONLY, 0, 0)

@@ -35,7 +35,9 @@ func (c *compiler) attachMounts() {
 		c.copyUp(m, tree, target, destination)
 		c.attach(tree, nsenter.Val(target))
 		c.close(target)
-		if !c.isLate(tree) {
+		if c.keeps(m) {
+			m.tree = tree
+		} else if !c.isLate(tree) {
 			c.close(tree)
 		}
 	}
