@@ -32,3 +32,26 @@ func TestRecordEncodesWhatJSONDecodes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRecord reads state.json of anything, and what is a record comes out of the encoder
+// as it went in.
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`{"id":"a","pid":7,"annotations":{"a":"b"},"tail":[{"first":1,"pointer":"/process","name":"x"}]}`))
+	f.Add((&record{OCIVersion: "1.3.0", ID: "a", Created: time.Unix(1, 0).UTC(), Agent: &agent{"/run/a", "m"}, rdtGroups: rdtGroups{"/", true, "m"}}).encode())
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var rec, again, third record
+		if json.Unmarshal(raw, &rec) != nil || rec.Created.Year() < 0 || rec.Created.Year() > 9999 {
+			return
+		}
+		if err := json.Unmarshal(rec.encode(), &again); err != nil {
+			t.Fatalf("%v: %q", err, rec.encode())
+		}
+		if err := json.Unmarshal(again.encode(), &third); err != nil || string(again.encode()) != string(third.encode()) {
+			t.Errorf("%v: %q is read as %q", err, again.encode(), third.encode())
+		}
+		if rec.ID != again.ID || rec.Pid != again.Pid || rec.StartTime != again.StartTime || rec.Cgroup != again.Cgroup || len(rec.Annotations) != len(again.Annotations) {
+			t.Errorf("%+v is read as %+v", rec, again)
+		}
+	})
+}
