@@ -196,7 +196,12 @@ func sealedMemfd(name string, size int, write func([]byte), files []uintptr) (in
 // fill writes a file of a size through a mapping of it. The pages are allocated
 // before, so that a host without memory is an error and not a SIGBUS.
 func fill(fd, size int, write func([]byte)) error {
-	if err := unix.Fallocate(fd, 0, 0, int64(size)); err != nil {
+	// A signal interrupts it, such as those by which the Go runtime preempts.
+	err := unix.Fallocate(fd, 0, 0, int64(size))
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Fallocate(fd, 0, 0, int64(size))
+	}
+	if err != nil {
 		return err
 	}
 	at, err := unix.MmapPtr(fd, 0, nil, uintptr(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)

@@ -45,7 +45,7 @@ var failings = map[uint64]failing{
 	unix.SYS_EXECVE:            {"execve", []unix.Errno{unix.EACCES, unix.ENOMEM, unix.EAGAIN}},
 	unix.SYS_FACCESSAT:         {"faccessat", []unix.Errno{unix.EACCES}},
 	unix.SYS_FACCESSAT2:        {"faccessat2", []unix.Errno{unix.EACCES, unix.EPERM}},
-	unix.SYS_FALLOCATE:         {"fallocate", []unix.Errno{unix.ENOSPC, unix.ENOMEM}},
+	unix.SYS_FALLOCATE:         {"fallocate", []unix.Errno{unix.ENOSPC, unix.ENOMEM, unix.EINTR}},
 	unix.SYS_FCHDIR:            {"fchdir", []unix.Errno{unix.EACCES}},
 	unix.SYS_FCHMOD:            {"fchmod", []unix.Errno{unix.EPERM}},
 	unix.SYS_FCHMODAT:          {"fchmodat", []unix.Errno{unix.EPERM}},
