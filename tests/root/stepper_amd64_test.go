@@ -82,16 +82,37 @@ func trace(f func()) {
 }
 
 // step runs the command to its end and returns its status. What it leaves running goes
-// on untraced.
-func step(t *testing.T, cmd *exec.Cmd, before func(s stop) unix.Errno) (status unix.WaitStatus, err error) {
+// on untraced. Each of inits, which are the inits of containers that have been created, is
+// stopped at its calls too.
+func step(t *testing.T, cmd *exec.Cmd, before func(s stop) unix.Errno, inits ...int) (status unix.WaitStatus, err error) {
 	t.Helper()
 	s := &stepper{t: t, before: before, threads: map[int]*thread{}, early: map[int]bool{}}
 	trace(func() {
+		for _, pid := range inits {
+			if err = s.attach(pid); err != nil {
+				return
+			}
+		}
 		if status, err = s.run(cmd); err == nil {
 			err = s.release()
 		}
 	})
 	return status, err
+}
+
+// attach traces a process that waits for its start.
+func (s *stepper) attach(pid int) error {
+	if err := unix.PtraceAttach(pid); err != nil {
+		return fmt.Errorf("attach to init: %w", err)
+	}
+	if _, err := unix.Wait4(pid, nil, unix.WALL, nil); err != nil {
+		return err
+	}
+	if err := unix.PtraceSetOptions(pid, ptraceEvents); err != nil {
+		return err
+	}
+	s.threads[pid] = &thread{part: partInit, tgid: pid}
+	return unix.PtraceSyscall(pid, 0)
 }
 
 // ptraceEvents are the events that make the processes of a command known.
