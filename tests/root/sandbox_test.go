@@ -28,6 +28,7 @@ const roleVariable = "BRIG_ROOT_ROLE"
 const (
 	roleInit  = "init"  // process 1 of the sandbox, which only reaps
 	roleTests = "tests" // runs the tests
+	roleRdma  = "rdma"  // the payload of TestLimitRdma
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +39,9 @@ func TestMain(m *testing.M) {
 		os.Exit(sandboxInit())
 	case role == roleTests:
 		os.Exit(runTests(m))
+	case role == roleRdma:
+		rdmaHandles()
+		os.Exit(0)
 	case os.Geteuid() != 0:
 		os.Exit(m.Run()) // the tests skip, and say why
 	}

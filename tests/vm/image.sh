@@ -1,9 +1,11 @@
 #!/bin/sh
 # Makes the image of a test machine unless it is in the cache:
-# image.sh trixie|bookworm|sid [clients] prints the directory that holds root.img,
-# vmlinuz and initrd; with "clients" the machine has the engines that call brig. The
-# cache is BRIG_VM_CACHE, or a directory of the user's; the name of an image is a hash
-# of this script, so that a change of it makes a new one.
+# image.sh trixie|bookworm|sid [clients|selinux] prints the directory that holds
+# root.img, vmlinuz and initrd; with "clients" the machine has the engines that call
+# brig, with "selinux" a policy of SELinux, which forbids nothing, in AppArmor's place, and
+# the kernel with all drivers, RDMA in software among them. The cache is BRIG_VM_CACHE, or
+# a directory of the user's; the name of an image is a hash of this script, so that a
+# change of it makes a new one.
 set -eu
 suite=$1 flavour=${2:-}
 cache=${BRIG_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/brig-vm}
@@ -49,8 +51,13 @@ fill() {
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 	chmod 755 "$root/usr/sbin/policy-rc.d"
 	mount -t proc proc "$root/proc"
-	install linux-image-cloud-amd64 initramfs-tools crun runc
-	[ "$flavour" != clients ] || clients
+	kernel=linux-image-cloud-amd64
+	[ "$flavour" != selinux ] || kernel=linux-image-amd64
+	install $kernel initramfs-tools crun runc
+	case $flavour in
+		clients) clients ;;
+		selinux) selinux ;;
+	esac
 	umount "$root/proc"
 	rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 }
@@ -67,6 +74,13 @@ clients() {
 		podman-auto-update.timer podman-clean-transient.service; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
+}
+
+# Nothing is labelled: what has no label is only said to be against the policy.
+selinux() {
+	install selinux-policy-default policycoreutils
+	printf 'SELINUX=permissive\nSELINUXTYPE=default\n' >"$root/etc/selinux/config"
+	echo 'security=selinux selinux=1 enforcing=0' >"$work/append"
 }
 
 settle() {

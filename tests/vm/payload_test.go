@@ -40,23 +40,26 @@ func script(run string, want map[string][]string) string {
 	fmt.Fprintf(&b, "export BRIG_NOTIFY=/job/notify BRIG_CYCLES=%s\n", Quote(os.Getenv("BRIG_CYCLES")))
 	b.WriteString(Prologue)
 	for _, s := range suites {
-		if len(want[s.name()]) > 0 {
-			fmt.Fprintf(&b, "suite %s %s %s\n", s.dir, s.user, Quote(run))
+		tests := want[s.name()]
+		if len(tests) == 0 {
+			continue
 		}
+		_, inside, _ := strings.Cut(run, "/") // of the tests, its subtests
+		if inside != "" {
+			inside = "/" + inside
+		}
+		fmt.Fprintf(&b, "suite %s %s %s\n", s.dir, s.user, Quote("^("+strings.Join(tests, "|")+")$"+inside))
 	}
 	return b.String()
 }
 
-// pack writes the tar that the machine gets: brig, the tests as programs, and what
-// they read. It returns the tests that each suite has to bring a result of.
-func pack(t *testing.T, name, run string) map[string][]string {
+// build makes the programs of the tests, and says which tests each has.
+func build(t *testing.T, p *Payload, dir, run string) map[string][]string {
 	t.Helper()
-	dir := t.TempDir()
-	p := NewPayload(t, top, name)
 	p.Add(t, top+"/brig", "brig")
 	p.Build(t, "./tests/root/notify", dir+"/notify", "build", "-tags", tags)
 	p.Add(t, dir+"/notify", "notify")
-	want, tests := map[string][]string{}, map[string][]string{}
+	tests := map[string][]string{}
 	for _, s := range suites {
 		if _, done := tests[s.dir]; !done {
 			program := filepath.Join(dir, s.program())
@@ -65,7 +68,24 @@ func pack(t *testing.T, name, run string) map[string][]string {
 			p.Add(t, program, s.dir+"/"+s.program())
 			p.AddTree(t, s.dir+"/testdata")
 		}
-		want[s.name()] = tests[s.dir]
+	}
+	return tests
+}
+
+// pack makes the payload of a machine: brig, the tests as programs, and what they read.
+// It returns the tests that each suite has to bring a result of.
+func pack(t *testing.T, name, run string, m machine) map[string][]string {
+	t.Helper()
+	dir := t.TempDir()
+	p := NewPayload(t, top, name)
+	tests := build(t, p, dir, run)
+	want := map[string][]string{}
+	for _, s := range suites {
+		for _, test := range tests[s.dir] {
+			if m.has(test) {
+				want[s.name()] = append(want[s.name()], test)
+			}
+		}
 	}
 	must(t, os.WriteFile(dir+"/run", []byte(script(run, want)), 0o644))
 	p.Add(t, dir+"/run", "run")

@@ -1,9 +1,12 @@
 #!/bin/sh
-# A shell on a test machine, whose console is the terminal: shell.sh trixie|bookworm.
+# A shell on a test machine, whose console is the terminal: shell.sh trixie|bookworm|selinux.
 # brig lies in /job. The machine goes off when the shell ends; ^A X ends QEMU.
 set -eu
 cd "$(dirname "$0")"
-image=$(sh image.sh "$1")
+case $1 in
+	selinux) image=$(sh image.sh trixie selinux) ;;
+	*) image=$(sh image.sh "$1") ;;
+esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
