@@ -16,6 +16,7 @@ import (
 	"brig/libcontainer/fault"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 )
 
 // Set by the linker.
@@ -62,10 +63,25 @@ func run(args []string, stdout, stderr io.Writer) int {
 	cli.VersionPrinter = printVersion
 	cli.HelpFlag = toggle("help", "show help", "h")
 	cli.VersionFlag = toggle("version", "print the version", "v")
-	if err := app.Run(args); err != nil {
+	err := ownIDs()
+	if err == nil {
+		err = app.Run(args)
+	}
+	if err != nil {
 		return report(stderr, err, status)
 	}
 	return status
+}
+
+// ownIDs refuses to work for one user with the privileges of another: whoever may start
+// containers of his choice as root is root. Set-user-ID runtimes had that as their flaw
+// (CVE-2020-5291).
+func ownIDs() error {
+	if os.Getuid() == os.Geteuid() && os.Getgid() == os.Getegid() {
+		return nil
+	}
+	return fault.Hostf("", unix.EPERM, "run with the user ID %d and the effective one %d, the group ID %d and the effective one %d",
+		os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()).WithHint("brig must not be set-user-ID or set-group-ID; use sudo")
 }
 
 func globalFlags() []cli.Flag {

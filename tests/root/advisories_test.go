@@ -47,6 +47,28 @@ func TestAdvisoryNumbersAreNoNames(t *testing.T) {
 	b.ok("delete", "--force", b.id)
 }
 
+// brig does not run set-user-ID or set-group-ID, whatever it is asked for.
+func TestAdvisorySetUserIDIsRefused(t *testing.T) {
+	b := ordinary(t)
+	mkdir(t, b.dir+"/suid", 0o755)
+	b.hostMount("tmpfs", b.dir+"/suid", "tmpfs", 0) // the host's may be nosuid
+	must(t, os.Chmod(b.dir+"/suid", 0o755))
+	raw, err := os.ReadFile(brig(t))
+	must(t, err)
+	for _, mode := range []uint32{0o4755, 0o2755} {
+		name := fmt.Sprintf("%s/suid/brig%o", b.dir, mode)
+		must(t, os.WriteFile(name, raw, 0o755))
+		must(t, unix.Chmod(name, mode))
+		for _, args := range [][]string{{"--version"}, {"spec", "--help"}, {"run", "--bundle", b.bundle, b.id}, {"list"}} {
+			cmd := b.command(args...)
+			cmd.Path = name
+			if r := finish(t, cmd); r.code != 1 || r.out != "" || !strings.Contains(r.err, "brig: run with the user ID 1000 and the effective one") || !strings.Contains(r.err, "EPERM") {
+				t.Errorf("%o %s: exit %d, %q, %q", mode, args, r.code, r.out, r.err)
+			}
+		}
+	}
+}
+
 // No socket has a name that whoever shares the network could find.
 func TestAdvisoryNoAbstractSocket(t *testing.T) {
 	b := sleeper(t, `{"hostname":null,"linux":{"namespaces":[{"type":"mount"},{"type":"pid"},{"type":"ipc"},{"type":"cgroup"}]}}`)
