@@ -13,7 +13,7 @@ type emitter struct {
 // hostPart runs in the stage's first process, which has entered nothing.
 var hostPart = [...]emitter{
 	{"stage", (*compiler).stage},
-	{"labelproc", (*compiler).openLabels},
+	{"labelproc", (*compiler).openProc},
 	{"namespaces", (*compiler).openNamespaces},
 	{"sources", (*compiler).hostSources},
 	{"rlimits-raise", (*compiler).raiseRlimits},
@@ -26,6 +26,7 @@ var hostPart = [...]emitter{
 // containerPart runs in the container's init.
 var containerPart = [...]emitter{
 	{"place", (*compiler).place},
+	{"clocks", (*compiler).ownClocks},
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
 	{"affinity", (*compiler).resetAffinity},

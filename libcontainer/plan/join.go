@@ -10,7 +10,7 @@ import (
 // begins and the container's namespaces when it forks.
 var joinHostPart = [...]emitter{
 	{"stage", (*compiler).stage},
-	{"labelproc", (*compiler).openLabels},
+	{"labelproc", (*compiler).openProc},
 	{"rlimits-raise", (*compiler).raiseRlimits},
 	{"affinity-initial", (*compiler).initialAffinity},
 	{"join", (*compiler).enter},

@@ -62,18 +62,18 @@ const (
 	procIno    = 1
 )
 
-// openLabels opens the host's /proc for the labels before anything is entered. A
+// openProc opens the host's /proc, for labels and clocks, before anything is entered. A
 // procfs of the program's own would be better still, but in a user namespace the
 // kernel refuses one as soon as a path in the container's /proc is masked, and a
 // process that joins the container finds it masked.
-func (c *compiler) openLabels() {
+func (c *compiler) openProc() {
 	c.checkLabels()
-	if len(labelsOf(c.in)) == 0 {
+	if len(labelsOf(c.in)) == 0 && !c.setsOwnClocks() {
 		return
 	}
 	c.proc = c.b.Slot("host_proc")
 	fs, good, bad := c.b.Buffer("statfs", statfsSize), c.b.Label(), c.b.Label()
-	c.step("", "open the host's /proc for labels")
+	c.step("", "open the host's /proc")
 	c.b.CallTo(c.proc, nsenter.Openat, nsenter.Int(unix.AT_FDCWD), c.b.Str("/proc"), nsenter.Imm(unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC), nsenter.Imm(0))
 	c.b.Call(nsenter.Fstatfs, nsenter.Val(c.proc), nsenter.Addr(fs))
 	c.b.Call(nsenter.Statx, nsenter.Val(c.proc), c.b.Str(""), nsenter.Imm(unix.AT_EMPTY_PATH), nsenter.Imm(unix.STATX_INO), nsenter.Addr(c.statx))

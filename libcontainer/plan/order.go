@@ -27,6 +27,8 @@ var constraints = [...]constraint{
 	{"sources", "timeOffsets", "sources are opened before any namespace is made"},
 	{"timeOffsets", "join", "the clocks are set with the host's privileges"},
 	{"timeOffsets", "fork", "the clocks are fixed when init enters the namespace"},
+	{"fork", "clocks", "an ordinary user has the privilege in his new user namespace alone"},
+	{"clocks", "ids", "the files of a process that is not dumpable belong to the host's root"},
 	{"join", "fork", "init is born in the namespaces that it joins"},
 	{"sources", "placed", "what can be done while systemd works is done"},
 	{"placed", "fork", "init is born in its cgroup"},

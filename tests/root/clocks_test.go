@@ -42,6 +42,24 @@ func TestClocks(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an ordinary user", func(t *testing.T) {
+		t.Parallel()
+		b := ordinary(t)
+		b.patch(ownOffsets)
+		b.add("/linux/namespaces", `{"type":"time"}`)
+		before := uptime(t, reads(t, "/proc/uptime"))
+		got := b.run(script + "; (readlink /proc/$$/ns/time; readlink /proc/$$/ns/time_for_children) | sort -u | wc -l")
+		seen, ok := strings.CutPrefix(got, offsets)
+		first, same, _ := strings.Cut(seen, "\n")
+		if !ok || same != "1" || math.Abs(uptime(t, first)-before-1e6) > 600 {
+			t.Errorf("the offsets are\n%s", got)
+		}
+		b.args("/bin/sleep", "1000")
+		b.create()
+		b.ok("start", b.id)
+		equal(t, b.ok("exec", b.id, "sh", "-c", "tr -s ' ' </proc/self/timens_offsets"), offsets)
+		b.ok("delete", "--force", b.id)
+	})
 	t.Run("the host's process stays in its own", func(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, ownClocks)

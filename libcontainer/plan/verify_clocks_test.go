@@ -1,0 +1,50 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"brig/nsenter"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// ownClocks makes the container that of an ordinary user, who sets its clocks.
+func ownClocks(in *Input) {
+	in.Host.Rootless = true
+	one := []specs.LinuxIDMapping{{HostID: 1000, Size: 1}}
+	in.Spec.Linux.UIDMappings, in.Spec.Linux.GIDMappings = one, one
+	in.Spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: specs.MountNamespace}, {Type: specs.UserNamespace}, {Type: specs.TimeNamespace}}
+	in.Spec.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 7}}
+}
+
+// The one magic link that is followed leads to the time namespace that init has made.
+func TestVerifyClocks(t *testing.T) {
+	compile(t, ownClocks)
+	opened := func(b *broken) int { return b.call("clocks", nsenter.Openat, 0) }
+	enters := func(b *broken) int { return b.call("clocks", nsenter.Setns, 0) }
+	below := func(b *broken) int { return b.call("clocks", nsenter.Openat2, 1) }
+	for name, edit := range map[string]func(b *broken){
+		"another namespace":            func(b *broken) { b.arg(opened(b), 1, b.str("mnt")) },
+		"another directory":            func(b *broken) { b.arg(opened(b), 0, nsenter.Int(unix.AT_FDCWD)) },
+		"another process":              func(b *broken) { b.arg(below(b), 1, b.str("1/ns")) },
+		"links on the way":             func(b *broken) { b.arg(below(b), 2, b.words(opath, 0, unix.RESOLVE_BENEATH)) },
+		"another /proc":                func(b *broken) { b.arg(b.call("labelproc", nsenter.Openat, 0), 1, b.str("/tmp/proc")) },
+		"an unproved /proc":            func(b *broken) { b.drop(b.call("labelproc", nsenter.Fstatfs, 0)) },
+		"a directory that is not open": func(b *broken) { b.drop(below(b)) },
+		"it is not entered":            func(b *broken) { b.drop(enters(b)) },
+		"any namespace is entered":     func(b *broken) { b.arg(enters(b), 1, nsenter.Imm(0)) },
+		"an error of the opening":      func(b *broken) { b.on(opened(b), nsenter.Branch{Errno: unix.ENOENT, Target: opened(b) + 1}) },
+		"an error of the entry":        func(b *broken) { b.on(enters(b), nsenter.Branch{Errno: unix.EPERM, Target: enters(b) + 1}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, r := compile(t, ownClocks)
+			b := breakable(t, p)
+			edit(b)
+			if err := Verify(b.Program, r); err == nil || !strings.Contains(err.Error(), "rule ") {
+				t.Errorf("want a rule: %v", err)
+			}
+		})
+	}
+}
