@@ -75,13 +75,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // ownIDs refuses to work for one user with the privileges of another: whoever may start
 // containers of his choice as root is root. Set-user-ID runtimes had that as their flaw
-// (CVE-2020-5291).
+// (CVE-2020-5291). The kernel said the IDs when it executed brig, in its auxiliary vector.
 func ownIDs() error {
-	if os.Getuid() == os.Geteuid() && os.Getgid() == os.Getegid() {
+	const atUID, atEUID, atGID, atEGID = 11, 12, 13, 14
+	auxv, err := unix.Auxv()
+	if err != nil {
+		return fault.Hostf("", err, "read the auxiliary vector")
+	}
+	ids := map[uintptr]uintptr{}
+	for _, v := range auxv {
+		ids[v[0]] = v[1]
+	}
+	if ids[atUID] == ids[atEUID] && ids[atGID] == ids[atEGID] {
 		return nil
 	}
 	return fault.Hostf("", unix.EPERM, "run with the user ID %d and the effective one %d, the group ID %d and the effective one %d",
-		os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()).WithHint("brig must not be set-user-ID or set-group-ID; use sudo")
+		ids[atUID], ids[atEUID], ids[atGID], ids[atEGID]).WithHint("brig must not be set-user-ID or set-group-ID; use sudo")
 }
 
 func globalFlags() []cli.Flag {

@@ -3,8 +3,6 @@ package root_test
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,14 +52,8 @@ func (b *box) diesAt(v verb, n int) (ok, ended bool) {
 	b.save()
 	v.make(b)
 	init := b.look().Pid
-	cmd := b.command(v.args(b)...)
-	cmd.Stdin = nil
-	stderr, err := os.CreateTemp(b.dir, "stderr")
-	must(b.t, err)
-	defer stderr.Close()
-	cmd.Stderr = stderr
 	calls := 0
-	status, err := step(b.t, cmd, func(s stop) unix.Errno {
+	status, said := b.stepped(v, func(s stop) unix.Errno {
 		if s.part == partPayload || !counted(s) {
 			return errnoNone
 		}
@@ -72,10 +64,6 @@ func (b *box) diesAt(v verb, n int) (ok, ended bool) {
 		}
 		return errnoNone
 	})
-	must(b.t, err)
-	raw, err := io.ReadAll(io.NewSectionReader(stderr, 0, 1<<20))
-	must(b.t, err)
-	said := string(raw)
 	foreground := v.name == "exec" && status.ExitStatus() == 128+int(unix.SIGKILL)
 	if strings.Contains(said, "BUG") || strings.Contains(said, "goroutine") || status.ExitStatus() != 0 && !foreground && !strings.Contains(said, "brig: ") {
 		b.t.Errorf("call %d: exit %v, %s", n, status, said)

@@ -2,7 +2,6 @@ package root_test
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -97,15 +96,8 @@ func (b *box) failsAt(v verb, n, k int, which func(part) bool) (got outcome) {
 	if v.make != nil {
 		v.make(b)
 	}
-	cmd := b.command(v.args(b)...)
-	cmd.Stdin = nil
-	stderr, err := os.CreateTemp(b.dir, "stderr")
-	must(b.t, err)
-	defer stderr.Close()
-	defer os.Remove(stderr.Name())
-	cmd.Stderr = stderr
 	unlisted := map[uint64]bool{}
-	got.status, err = step(b.t, cmd, func(s stop) unix.Errno {
+	got.status, got.said = b.stepped(v, func(s stop) unix.Errno {
 		if !which(s.part) || !counted(s) {
 			return errnoNone
 		}
@@ -120,13 +112,9 @@ func (b *box) failsAt(v verb, n, k int, which func(part) bool) (got outcome) {
 		got.call, got.errno = s, f.errnos[k]
 		return got.errno
 	})
-	must(b.t, err)
 	if len(unlisted) > 0 {
 		b.t.Fatalf("failings has no errnos of the system calls %v", unlisted)
 	}
-	said, err := io.ReadAll(io.NewSectionReader(stderr, 0, 1<<20))
-	must(b.t, err)
-	got.said = string(said)
 	if got.status.ExitStatus() == 0 && v.make == nil {
 		b.dumped(v, &got)
 	}

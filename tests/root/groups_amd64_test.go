@@ -3,7 +3,6 @@ package root_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -82,14 +81,8 @@ func (b *box) divides(v verb, call, division int) (ended bool) {
 	if init == 0 && strings.HasPrefix(divisions[division].name, "init ") {
 		return false
 	}
-	cmd := b.command(v.args(b)...)
-	cmd.Stdin = nil
-	stderr, err := os.CreateTemp(b.dir, "stderr")
-	must(b.t, err)
-	defer stderr.Close()
-	cmd.Stderr = stderr
 	calls := 0
-	status, err := step(b.t, cmd, func(s stop) unix.Errno {
+	status, said := b.stepped(v, func(s stop) unix.Errno {
 		if s.part == partPayload || !counted(s) {
 			return errnoNone
 		}
@@ -99,11 +92,8 @@ func (b *box) divides(v verb, call, division int) (ended bool) {
 		}
 		return errnoNone
 	})
-	must(b.t, err)
-	raw, err := io.ReadAll(io.NewSectionReader(stderr, 0, 1<<20))
-	must(b.t, err)
 	if status.ExitStatus() != 0 {
-		b.t.Errorf("call %d, %s: exit %d, %s", call, divisions[division].name, status.ExitStatus(), raw)
+		b.t.Errorf("call %d, %s: exit %d, %s", call, divisions[division].name, status.ExitStatus(), said)
 	}
 	if v.after != nil {
 		v.after(b)

@@ -143,13 +143,7 @@ func (b *box) killedAt(v verb, n int, which func(part) bool) (calls int, ended b
 	}
 	var victim stop
 	ended = true
-	cmd := b.command(v.args(b)...)
-	cmd.Stdin = nil
-	stderr, err := os.CreateTemp(b.dir, "stderr")
-	must(b.t, err)
-	defer stderr.Close()
-	cmd.Stderr = stderr
-	status, err := step(b.t, cmd, func(s stop) unix.Errno {
+	status, said := b.stepped(v, func(s stop) unix.Errno {
 		if !which(s.part) || !counted(s) {
 			return errnoNone
 		}
@@ -160,10 +154,7 @@ func (b *box) killedAt(v verb, n int, which func(part) bool) (calls int, ended b
 		calls++
 		return errnoNone
 	})
-	must(b.t, err)
-	said, err := io.ReadAll(io.NewSectionReader(stderr, 0, 1<<20))
-	must(b.t, err)
-	if strings.Contains(string(said), "BUG") || strings.Contains(string(said), "panic") {
+	if strings.Contains(said, "BUG") || strings.Contains(said, "panic") {
 		b.t.Errorf("killed before %s: %s", nameOf(victim.nr), said)
 	}
 	if v.after != nil {
@@ -172,13 +163,32 @@ func (b *box) killedAt(v verb, n int, which func(part) bool) (calls int, ended b
 	if v.make == nil && victim.part != partBrig && !ended && status.ExitStatus() != 0 {
 		// brig lived to see it, and nobody has to clean up. After the last word of init
 		// its death is that of the payload.
-		if status.ExitStatus() != 137 && !strings.Contains(string(said), "brig: ") {
+		if status.ExitStatus() != 137 && !strings.Contains(said, "brig: ") {
 			b.t.Errorf("stage killed before %s: exit %d without an error: %s", nameOf(victim.nr), status.ExitStatus(), said)
 		}
 		b.until("nothing is left", func() bool { return len(b.left()) == 0 })
 	}
 	b.clean()
 	return calls, ended
+}
+
+// stepped runs a command that stops before each system call, and returns its status and
+// what it wrote to stderr.
+func (b *box) stepped(v verb, before func(s stop) unix.Errno) (unix.WaitStatus, string) {
+	b.t.Helper()
+	cmd := b.command(v.args(b)...)
+	cmd.Stdin = nil
+	stderr, err := os.CreateTemp(b.dir, "stderr")
+	must(b.t, err)
+	defer stderr.Close()
+	defer os.Remove(stderr.Name())
+	cmd.Stderr = stderr
+	status, err := step(b.t, cmd, before)
+	must(b.t, err)
+	// The file's offset is that of the command.
+	said, err := io.ReadAll(io.NewSectionReader(stderr, 0, 1<<20))
+	must(b.t, err)
+	return status, string(said)
 }
 
 // The first process of the stage is killed when it has made init and has not said so.

@@ -56,11 +56,9 @@ func (b *box) signalledAt(v verb, n int, sig unix.Signal) (ended bool) {
 	if v.make != nil {
 		v.make(b)
 	}
-	cmd := b.command(v.args(b)...)
-	cmd.Stdin = nil
 	calls, sent := 0, false
 	begin := time.Now()
-	status, err := step(b.t, cmd, func(s stop) unix.Errno {
+	status, said := b.stepped(v, func(s stop) unix.Errno {
 		if s.part != partBrig || !counted(s) {
 			return errnoNone
 		}
@@ -70,14 +68,13 @@ func (b *box) signalledAt(v verb, n int, sig unix.Signal) (ended bool) {
 		}
 		return errnoNone
 	})
-	must(b.t, err)
 	switch {
 	case status.Signaled() && status.Signal() != sig:
 		b.t.Errorf("it died of %s, not of %s, after %s", unix.SignalName(status.Signal()), unix.SignalName(sig), time.Since(begin))
 	case !sent && status.ExitStatus() != 0 && !strings.HasPrefix(v.name, "exec"):
-		b.t.Errorf("exit %d without a signal", status.ExitStatus())
+		b.t.Errorf("exit %d without a signal: %s", status.ExitStatus(), said)
 	case sent && ignored(sig) && status.ExitStatus() != 0:
-		b.t.Errorf("%s is not for brig, and it ends with %v", unix.SignalName(sig), status)
+		b.t.Errorf("%s is not for brig, and it ends with %v: %s", unix.SignalName(sig), status, said)
 	}
 	b.clean()
 	return !sent
