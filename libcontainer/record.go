@@ -14,14 +14,14 @@ func (rec *record) encode() []byte {
 	w := object{buf: make([]byte, 0, 1024)}
 	w.text("ociVersion", rec.OCIVersion)
 	w.text("id", rec.ID)
-	w.number("pid", uint64(rec.Pid))
+	w.signed("pid", rec.Pid)
 	w.number("startTime", rec.StartTime)
 	w.text("boot", rec.Boot)
 	w.text("bundle", rec.Bundle)
 	w.text("config", rec.Config)
 	w.text("rootfs", rec.Rootfs)
 	w.text("created", rec.Created.Format(time.RFC3339Nano))
-	w.number("owner", uint64(rec.Owner))
+	w.signed("owner", rec.Owner)
 	w.flag("noNewKeyring", rec.NoNewKeyring)
 	w.text("cgroupDriver", rec.Driver)
 	w.text("cgroup", rec.Cgroup)
@@ -60,7 +60,7 @@ func (rec *record) encode() []byte {
 			w.buf = append(w.buf, ',')
 		}
 		step := object{buf: w.buf}
-		step.number("first", uint64(s.First))
+		step.signed("first", s.First)
 		step.text("pointer", s.Pointer)
 		step.text("name", s.Name)
 		w.buf = step.end()
@@ -77,7 +77,7 @@ func (rec *record) hookState(status string, pid int) []byte {
 	w.text("id", rec.ID)
 	w.text("status", status)
 	if status != Stopped {
-		w.number("pid", uint64(pid))
+		w.signed("pid", pid)
 	}
 	w.text("bundle", rec.Bundle)
 	w.text("root", rec.Rootfs)
@@ -122,6 +122,12 @@ func (o *object) texts(key string, values map[string]string) {
 func (o *object) number(key string, value uint64) {
 	o.key(key)
 	o.buf = strconv.AppendUint(o.buf, value, 10)
+}
+
+// signed writes a number as it is read, also one that only damage can have made negative.
+func (o *object) signed(key string, value int) {
+	o.key(key)
+	o.buf = strconv.AppendInt(o.buf, int64(value), 10)
 }
 
 func (o *object) flag(key string, value bool) {
