@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"brig/libcontainer/fault"
 
@@ -97,7 +96,7 @@ func writeLog(level, text string) {
 // last record of the log. Its status is 1, unless the command has another.
 func report(stderr io.Writer, err error, status int) int {
 	// One line, also when the undoing has failed too.
-	text := printable(strings.ReplaceAll(err.Error(), "\n", "; "))
+	text := fault.Printable(strings.ReplaceAll(err.Error(), "\n", "; "))
 	writeLog("error", text)
 	fmt.Fprintf(stderr, "brig: %s\n", text)
 	if status == 0 {
@@ -108,26 +107,9 @@ func report(stderr io.Writer, err error, status int) int {
 
 // warn tells the user of something that is no error.
 func warn(c *cli.Context, text string) {
-	text = printable(text)
+	text = fault.Printable(text)
 	if logAll {
 		writeLog("warning", text)
 	}
 	fmt.Fprintf(c.App.ErrWriter, "brig: warning: %s\n", text)
-}
-
-// printable escapes what a terminal would obey and what is no text: a name out of the
-// config, which is the image's or anybody's, is in many an error.
-func printable(text string) string {
-	var out strings.Builder
-	for at, r := range text {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(text[at:], string(utf8.RuneError)):
-			fmt.Fprintf(&out, `\x%02x`, text[at])
-		case r < ' ', r >= 0x7f && r < 0xa0:
-			fmt.Fprintf(&out, `\x%02x`, r)
-		default:
-			out.WriteRune(r)
-		}
-	}
-	return out.String()
 }

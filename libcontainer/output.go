@@ -3,6 +3,9 @@ package libcontainer
 import (
 	"errors"
 	"strconv"
+	"strings"
+
+	"brig/libcontainer/fault"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,10 +63,12 @@ func (o *output) read() {
 	}
 }
 
-// text is the output for an error.
+// text is the output for an error, in one line. What has to be escaped is longer there.
 func (o *output) text() string {
-	if o.cut {
-		return "[…]" + string(o.tail)
+	text := fault.Printable(strings.ReplaceAll(string(o.tail), "\n", `\n`))
+	over := max(0, len(text)-maxOutput)
+	if o.cut || over > 0 {
+		return "[…]" + text[over:]
 	}
-	return string(o.tail)
+	return text
 }
