@@ -112,6 +112,12 @@ func pack(t *testing.T, name, client, only string) {
 
 // needs are what a client's scenarios call beside its own files.
 var needs = map[string]func(*testing.T, *vm.Payload){
+	"critest": func(t *testing.T, p *vm.Payload) {
+		program := t.TempDir() + "/critest"
+		p.Build(t, "sigs.k8s.io/cri-tools/cmd/critest", program, "test", "-C", "integration/critest", "-c")
+		p.Add(t, program, "integration/critest/critest.bin")
+		p.AddTree(t, "integration/cri")
+	},
 	"network": func(t *testing.T, p *vm.Payload) {
 		filter := t.TempDir() + "/filter"
 		p.Build(t, "./integration/network/filter", filter, "build")

@@ -1,0 +1,119 @@
+// Package critest runs critest, the conformance tests of Kubernetes' CRI, against
+// containerd with the runtime under test as its handler.
+package critest
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	// What critest itself imports, so that go.mod holds it.
+	_ "sigs.k8s.io/cri-tools/pkg/benchmark"
+	"sigs.k8s.io/cri-tools/pkg/framework"
+	_ "sigs.k8s.io/cri-tools/pkg/validate"
+	_ "sigs.k8s.io/cri-tools/pkg/version"
+)
+
+// spec is one test of critest, as it reports them.
+type spec struct {
+	ContainerHierarchyTexts    []string
+	LeafNodeText               string
+	LeafNodeType               string
+	State                      string
+	CapturedGinkgoWriterOutput string
+	Failure                    struct{ Message string }
+}
+
+// withoutRegistry are the tests that are about pulling images.
+const withoutRegistry = "Image Manager|Idempotence"
+
+// TestScenarios runs all, on a test machine, and reports each.
+func TestScenarios(t *testing.T) {
+	if os.Getenv("BRIG_VM") == "" {
+		t.Skip("runs on the test machines, by TestClients")
+	}
+	shell(t, "setup")
+	defer shell(t, "teardown")
+	shell(t, "images")
+	report := t.TempDir() + "/report.json"
+	cmd := exec.Command("./critest.bin", "-test.timeout=50m", "-runtime-endpoint=unix:///run/containerd/containerd.sock",
+		"-runtime-handler="+handler(), "-ginkgo.no-color", "-ginkgo.skip="+withoutRegistry, "-ginkgo.json-report="+report)
+	out, err := cmd.CombinedOutput()
+	raw, readErr := os.ReadFile(report)
+	if readErr != nil {
+		t.Fatalf("critest: %v, %v\n%s", err, readErr, out)
+	}
+	var suites []struct{ SpecReports []spec }
+	if err := json.Unmarshal(raw, &suites); err != nil {
+		t.Fatal(err)
+	}
+	groups := map[string][]spec{}
+	for _, suite := range suites {
+		for _, s := range suite.SpecReports {
+			if s.LeafNodeType == "It" && len(s.ContainerHierarchyTexts) > 0 {
+				group := plain(s.ContainerHierarchyTexts[0])
+				groups[group] = append(groups[group], s)
+			}
+		}
+	}
+	if len(groups) == 0 {
+		t.Errorf("critest ran nothing:\n%s", out)
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		t.Run(name, func(t *testing.T) {
+			for _, s := range groups[name] {
+				t.Run(plain(strings.Join(append(s.ContainerHierarchyTexts[1:], s.LeafNodeText), ", ")), s.report)
+			}
+		})
+	}
+}
+
+// handler is the one whose cgroups systemd makes, because critest's pods are below a slice.
+// crun takes the name of such a unit for a path, and cannot be called with --systemd-cgroup
+// by this containerd.
+func handler() string {
+	if filepath.Base(os.Getenv("RUNTIME")) == "crun" {
+		return "tested"
+	}
+	return "tested-systemd"
+}
+
+// plain is a name without what the name of a test is divided by.
+func plain(text string) string {
+	return strings.NewReplacer("/", " or ", "[k8s.io] ", "", "[", "", "]", "", ": ", " ").Replace(text)
+}
+
+// report passes, fails or skips as the test of critest did.
+func (s spec) report(t *testing.T) {
+	switch s.State {
+	case "passed":
+	case "skipped", "pending":
+		t.Skip(s.Failure.Message)
+	default:
+		t.Errorf("%s: %s\n%s", s.State, s.Failure.Message, s.CapturedGinkgoWriterOutput)
+	}
+}
+
+// shell runs a function of client.sh.
+func shell(t *testing.T, function string) {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", "set -euo pipefail\n. ./scenario.sh\n. ./critest/client.sh\n"+function)
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "PREFIX="+framework.DefaultRegistryE2ETestImagesPrefix)
+	name := t.TempDir() + "/output"
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	cmd.Stdout, cmd.Stderr = file, file
+	if err := cmd.Run(); err != nil {
+		text, _ := os.ReadFile(name)
+		t.Fatalf("%s: %v\n%s", function, err, text)
+	}
+}
