@@ -77,14 +77,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 // containers of his choice as root is root. Set-user-ID runtimes had that as their flaw
 // (CVE-2020-5291). The kernel said the IDs when it executed brig, in its auxiliary vector.
 func ownIDs() error {
-	const atUID, atEUID, atGID, atEGID = 11, 12, 13, 14
+	const atUID, atEUID, atGID, atEGID = 11, 12, 13, 14 // of linux/auxvec.h
 	auxv, err := unix.Auxv()
 	if err != nil {
 		return fault.Hostf("", err, "read the auxiliary vector")
 	}
-	ids := map[uintptr]uintptr{}
+	var ids [atEGID + 1]uintptr
 	for _, v := range auxv {
-		ids[v[0]] = v[1]
+		if v[0] < uintptr(len(ids)) {
+			ids[v[0]] = v[1]
+		}
 	}
 	if ids[atUID] == ids[atEUID] && ids[atGID] == ids[atEGID] {
 		return nil

@@ -74,8 +74,8 @@ func TestScenarios(t *testing.T) {
 }
 
 // handler is the one whose cgroups systemd makes, because critest's pods are below a slice.
-// crun takes the name of such a unit for a path, and cannot be called with --systemd-cgroup
-// by this containerd.
+// crun takes the name of such a unit for a path; the scenarios of containerd and CRI with
+// cgroups of systemd fail with it (docs/compatibility.md).
 func handler() string {
 	if filepath.Base(os.Getenv("RUNTIME")) == "crun" {
 		return "tested"

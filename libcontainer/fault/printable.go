@@ -14,7 +14,7 @@ func Printable(text string) string {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(text[at:], string(utf8.RuneError)):
 			fmt.Fprintf(&out, `\x%02x`, text[at])
-		case r < ' ', r >= 0x7f && r < 0xa0:
+		case r < ' ' && r != '\t', r >= 0x7f && r < 0xa0:
 			fmt.Fprintf(&out, `\x%02x`, r)
 		default:
 			out.WriteRune(r)

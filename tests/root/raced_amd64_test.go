@@ -29,11 +29,12 @@ type racer struct {
 	seen   int
 	did    string // what was exchanged
 	undo   func()
+	tgid   int // whose call it was: it is undone before that process's next one
 }
 
 // before is called at each stop.
 func (r *racer) before(b *box, s stop) {
-	if r.undo != nil {
+	if r.undo != nil && s.tgid == r.tgid {
 		r.undo()
 		r.undo = nil
 	}
@@ -52,6 +53,7 @@ func (r *racer) before(b *box, s stop) {
 				break
 			}
 			if r.seen++; r.seen-1 == r.call {
+				r.tgid = s.tgid
 				r.exchange(dir, name)
 				r.did = fmt.Sprintf("%s %q at %q", nameOf(s.nr), c.names[i].path, name)
 			}
@@ -134,7 +136,7 @@ func racedCommands() []racedCommand {
 		{name: "exec", make: sleeps, args: []string{"exec", "--cwd", "/home/cwd", "ID", "/bin/sh", "-c", racedProbe}},
 		{
 			name: "exec of another user", make: sleeps,
-			args: []string{"exec", "--user", "1000:1000", "--cwd", "/home", "ID", "../bin/sh", "-c", racedProbe},
+			args: []string{"exec", "--user", "1000:1000", "--cwd", "/", "ID", "bin/sh", "-c", racedProbe},
 		},
 	}
 }
