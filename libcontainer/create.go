@@ -47,6 +47,7 @@ type made struct {
 	rdt     rdtGroups
 	scope   scope            // the unit of systemd that is to be removed
 	systemd *systemd.Manager // nil without --systemd-cgroup
+	handles handles          // what init has handed over
 	mounted bool             // init waits for the hooks of create
 	due     bool             // hooks have run, or the container is made: those of its end shall run
 	runtime *Runtime
@@ -183,6 +184,10 @@ func (m *made) await(o *CreateOptions, in *plan.Input, writes *limits) error {
 			if err := m.pty.take(msg.Pidfd); err != nil {
 				return err
 			}
+		case msg.Type == nsenter.MessageNamespace:
+			if err := m.handles.take(msg); err != nil {
+				return err
+			}
 		case msg.Type == nsenter.MessageMounted:
 			m.mounted = true
 		case msg.Type == nsenter.MessagePid:
@@ -212,7 +217,7 @@ func (m *made) startWithHooks() error {
 	if err := m.dir.save(m.rec); err != nil {
 		return err
 	}
-	if err := m.runtime.startHooks(m.rec); err != nil {
+	if err := m.runtime.startHooks(m.rec, m.handles); err != nil {
 		return err
 	}
 	return m.commit()
@@ -226,16 +231,19 @@ func (m *made) createHooks(in *plan.Input) error {
 	if err := m.dir.save(m.rec); err != nil {
 		return err
 	}
+	// The specification's own validation wants "created" in the hooks that were once those
+	// of start, and crun says so; in the others runc's "creating".
 	//lint:ignore SA1019 deprecated, but engines still write it
-	if err := m.rec.runHooks(prestart, Creating, hooksOf(in.Spec.Hooks.Prestart)); err != nil {
+	if err := m.rec.runHooks(prestart, Created, hooksOf(in.Spec.Hooks.Prestart)); err != nil {
 		return err
 	}
 	if err := m.rec.runHooks(createRuntime, Creating, hooksOf(in.Spec.Hooks.CreateRuntime)); err != nil {
 		return err
 	}
-	if err := m.runtime.createContainerHooks(m.rec, in); err != nil {
+	if err := m.runtime.createContainerHooks(m.rec, in, m.handles); err != nil {
 		return m.reason(err)
 	}
+	m.handles.close()
 	m.rec.Creating = false
 	return m.release(-1)
 }
@@ -254,7 +262,7 @@ func newRecord(in *plan.Input, b *Bundle, init identity) *record {
 	return &record{
 		OCIVersion: specs.Version, ID: in.ID, Pid: init.pid, StartTime: init.startTime, Boot: init.boot, Bundle: in.Bundle,
 		Config: b.file(in.Bundle), Rootfs: in.Rootfs, Created: time.Now().UTC(), Owner: os.Geteuid(), Annotations: in.Spec.Annotations,
-		NoNewKeyring: in.NoNewKeyring, Hooks: keep(in.Spec.Hooks),
+		NoNewKeyring: in.NoNewKeyring, Hooks: keep(in.Spec.Hooks, in.HandsOver() && !in.Run),
 	}
 }
 

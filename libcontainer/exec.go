@@ -41,9 +41,10 @@ type joining struct {
 	o        *ExecOptions
 	dir      *directory
 	rec      *record
-	init     int // pidfd of the container's init
-	cgroupNS int // its cgroup namespace, -1 if that is brig's own
-	root     int // its root, -1 if its mount namespace leads there
+	init     int     // pidfd of the container's init
+	cgroupNS int     // its cgroup namespace, -1 if that is brig's own
+	handles  handles // its namespaces, where its pidfd does not lead there
+	root     int     // its root, -1 if its mount namespace leads there
 	signals  chan os.Signal
 	group    *cgroups.Group
 	stage    *nsenter.Stage
@@ -171,7 +172,11 @@ func (j *joining) facts(in *plan.Input) error {
 		return err
 	}
 	defer proc.close()
-	if in.Join.Namespaces, err = proc.otherNamespaces(j.rec.Pid); err != nil {
+	if len(j.handles) > 0 {
+		if j.cgroupNS, err = j.handles.enteredBy(in); err != nil {
+			return err
+		}
+	} else if in.Join.Namespaces, err = proc.otherNamespaces(j.rec.Pid); err != nil {
 		return fault.Hostf("", err, "look at the namespaces of process %d", j.rec.Pid)
 	}
 	setgroups, err := proc.read(j.rec.Pid, "setgroups")
@@ -179,7 +184,7 @@ func (j *joining) facts(in *plan.Input) error {
 		return fault.Hostf("", err, "read setgroups of process %d", j.rec.Pid)
 	}
 	in.Host.SetgroupsDenied = setgroups == "deny"
-	if in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0 {
+	if in.Join.Namespaces&unix.CLONE_NEWCGROUP != 0 && j.cgroupNS < 0 {
 		if j.cgroupNS, err = proc.namespace(j.rec.Pid, "cgroup"); err != nil {
 			return fault.Hostf("", err, "open the cgroup namespace of process %d", j.rec.Pid)
 		}
@@ -212,6 +217,7 @@ func (j *joining) spawn(in *plan.Input) error {
 	if j.root >= 0 {
 		handed.Files = append(handed.Files, j.root)
 	}
+	handed.Files = append(handed.Files, j.handles.files()...)
 	var err error
 	j.stage, err = nsenter.Start(j.program, handed)
 	return err

@@ -38,6 +38,8 @@ type keptHooks struct {
 	StartContainer []hook `json:"startContainer,omitempty"`
 	Poststart      []hook `json:"poststart,omitempty"`
 	Poststop       []hook `json:"poststop,omitempty"`
+	// Handed says that init hands over its namespaces for those of startContainer.
+	Handed bool `json:"handed,omitempty"`
 }
 
 // hasHooks says whether there is any hook, so that a start without pays nothing.
@@ -47,11 +49,11 @@ func hasHooks(h *specs.Hooks) bool {
 }
 
 // keep encodes the hooks that later verbs run, nil for none.
-func keep(h *specs.Hooks) json.RawMessage {
+func keep(h *specs.Hooks, handed bool) json.RawMessage {
 	if h == nil || len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) == 0 {
 		return nil
 	}
-	raw, err := json.Marshal(keptHooks{hooksOf(h.StartContainer), hooksOf(h.Poststart), hooksOf(h.Poststop)})
+	raw, err := json.Marshal(keptHooks{hooksOf(h.StartContainer), hooksOf(h.Poststart), hooksOf(h.Poststop), handed && len(h.StartContainer) > 0})
 	if err != nil {
 		return nil // there is nothing in them that has no JSON
 	}

@@ -14,14 +14,14 @@ import (
 
 // startHooks runs the hooks of a container that is all set up, inside it. They enter
 // it by the program of exec, and so are confined as the payload.
-func (r *Runtime) startHooks(rec *record) error {
+func (r *Runtime) startHooks(rec *record, from handles) error {
 	kept, err := rec.kept()
 	if err != nil {
 		return err
 	}
 	for i := range kept.StartContainer {
 		h := &kept.StartContainer[i]
-		if err := r.runInside(startContainer, i, h, rec, func(j *joining) error { return j.joinAsPayload(r, h) }); err != nil {
+		if err := r.runInside(startContainer, i, h, rec, from, func(j *joining) error { return j.joinAsPayload(r, h) }); err != nil {
 			return err
 		}
 	}
@@ -30,11 +30,11 @@ func (r *Runtime) startHooks(rec *record) error {
 
 // createContainerHooks runs the programs of the host that find the container's
 // namespaces and mounts, and the host's files around them.
-func (r *Runtime) createContainerHooks(rec *record, in *plan.Input) error {
+func (r *Runtime) createContainerHooks(rec *record, in *plan.Input, from handles) error {
 	list := hooksOf(in.Spec.Hooks.CreateContainer)
 	for i := range list {
 		h := &list[i]
-		if err := r.runInside(createContainer, i, h, rec, func(j *joining) error { return j.joinAsHost(in, h) }); err != nil {
+		if err := r.runInside(createContainer, i, h, rec, from, func(j *joining) error { return j.joinAsHost(in, h) }); err != nil {
 			return err
 		}
 	}
@@ -72,7 +72,7 @@ func (j *joining) joinAsHost(create *plan.Input, h *hook) error {
 }
 
 // runInside runs a hook that join lets enter the container.
-func (r *Runtime) runInside(kind string, i int, h *hook, rec *record, join func(j *joining) error) error {
+func (r *Runtime) runInside(kind string, i int, h *hook, rec *record, from handles, join func(j *joining) error) error {
 	pid, err := innerPid(rec.Pid)
 	if err != nil {
 		return hookFault(kind, i, err, "find the pid that init has in the container")
@@ -82,7 +82,7 @@ func (r *Runtime) runInside(kind string, i int, h *hook, rec *record, join func(
 		status = Created
 	}
 	return h.call(kind, i, rec.hookState(status, pid), func(c *hookChild, files [3]int) error {
-		j := &joining{o: &ExecOptions{ID: rec.ID, Detach: true, Stdio: files}, rec: rec, init: -1, cgroupNS: -1, root: -1, pidfd: -1}
+		j := &joining{o: &ExecOptions{ID: rec.ID, Detach: true, Stdio: files}, rec: rec, handles: from, init: -1, cgroupNS: -1, root: -1, pidfd: -1}
 		defer j.close()
 		if err := join(j); err != nil {
 			return wrapped(kind, i, err)

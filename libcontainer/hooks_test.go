@@ -18,7 +18,7 @@ func TestKeptHooks(t *testing.T) {
 		Poststart:     []specs.Hook{{Path: "/a", Args: []string{"\x01\"", "\xff"}, Env: []string{}}, {Path: "/b", Timeout: &second}},
 		Poststop:      []specs.Hook{{Path: "/c", Env: []string{"A=b"}}},
 	}
-	rec := &record{ID: "x", Hooks: keep(hooks)}
+	rec := &record{ID: "x", Hooks: keep(hooks, false)}
 	var again record
 	if err := json.Unmarshal(rec.encode(), &again); err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestKeptHooks(t *testing.T) {
 	if b.Env != nil || *b.Timeout != 1 || len(kept.Poststop) != 1 || c.Env[0] != "A=b" {
 		t.Errorf("%+v %+v", b, c)
 	}
-	if keep(nil) != nil || keep(&specs.Hooks{CreateRuntime: hooks.CreateRuntime}) != nil {
+	if keep(nil, true) != nil || keep(&specs.Hooks{CreateRuntime: hooks.CreateRuntime}, true) != nil {
 		t.Error("something is kept of no hooks")
 	}
 	again.Hooks = json.RawMessage(`{"poststop":[1]}`)

@@ -82,10 +82,7 @@ func (r *Runtime) startAndNotify(d *directory, rec *record) error {
 		return err
 	}
 	defer n.close()
-	if err := r.startHooks(rec); err != nil {
-		return errors.Join(err, r.end(d, rec))
-	}
-	if err := d.start(rec); err != nil {
+	if err := r.startInside(d, rec); err != nil {
 		return err
 	}
 	if err := rec.poststart(); err != nil {
@@ -104,6 +101,30 @@ func (r *Runtime) startAndNotify(d *directory, rec *record) error {
 	defer unix.Close(pidfd)
 	d.unlock() // others may kill and delete it meanwhile
 	return n.await(pidfd, rec.Pid)
+}
+
+// startInside runs the hooks of the start and lets init execute the payload.
+func (r *Runtime) startInside(d *directory, rec *record) error {
+	kept, err := rec.kept()
+	if err != nil {
+		return err
+	}
+	if !kept.Handed {
+		if err := r.startHooks(rec, nil); err != nil {
+			return errors.Join(err, r.end(d, rec))
+		}
+	}
+	control, err := d.connect()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(control)
+	if kept.Handed {
+		if err := r.handedHooks(rec, control); err != nil {
+			return errors.Join(err, r.end(d, rec))
+		}
+	}
+	return d.start(rec, control)
 }
 
 // poststart runs the hooks of a container whose payload runs.
@@ -128,20 +149,24 @@ func startable(status, id string) error {
 	return fault.Configf("", "cannot start a container in the %s state: %s", status, id)
 }
 
-// start sends the datagram with the socket on which the stage answers. The end
-// of that stream means that execve closed it.
-func (d *directory) start(rec *record) error {
+// connect sends the datagram with the socket on which the stage answers.
+func (d *directory) connect() (int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fault.Hostf("", err, "socketpair for the start")
+		return -1, fault.Hostf("", err, "socketpair for the start")
 	}
-	defer unix.Close(pair[0])
 	err = d.sendStart(pair[1])
 	unix.Close(pair[1])
 	if err != nil {
-		return err
+		unix.Close(pair[0])
+		return -1, err
 	}
-	if err := d.started(rec, pair[0]); err != nil {
+	return pair[0], nil
+}
+
+// start follows the stage to the end of the stream, which means that execve closed it.
+func (d *directory) start(rec *record, control int) error {
+	if err := d.started(rec, control); err != nil {
 		return err
 	}
 	if err := d.executed(rec); err != nil {

@@ -84,6 +84,7 @@ func (m *made) close() {
 		m.systemd.Close()
 		m.systemd = nil
 	}
+	m.handles.close()
 	m.notify.close()
 	m.notify = nil
 	m.dir.close()

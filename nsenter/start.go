@@ -28,6 +28,9 @@ const (
 	// MessageMounted ("BMNT") says that all is mounted: the stage waits for the hooks.
 	MessageMounted = 0x544e4d42
 	MessageReady   = 0x59445242 // "BRDY": all is set up, and the stage waits for Go
+	// MessageNamespace ("BNSP") comes with a namespace of init; its CLONE_ flag is in the
+	// ninth byte on.
+	MessageNamespace = 0x50534e42
 	// MessageTerminal ("BTTY") comes with brig's end of the payload's terminal.
 	MessageTerminal = 0x59545442
 	// MessageListener comes with the listener of the seccomp filter; the stage waits
@@ -69,6 +72,8 @@ type Message struct {
 	Index int           // of the instruction that failed
 	Errno syscall.Errno // why
 	Data  []byte        // what follows the type
+	// Namespace is the CLONE_ flag of the namespace beside a MessageNamespace.
+	Namespace uint64
 }
 
 // Start links the program to the stage, seals both in a memfd and executes it in
@@ -306,6 +311,8 @@ func receive(fd, size int) (Message, error) {
 		m.Index, m.Errno = int(le.Uint32(buf[4:])), syscall.Errno(le.Uint32(buf[8:]))
 	case m.Type == MessagePid && n == 16:
 		m.Pid = int(le.Uint32(buf[8:]))
+	case m.Type == MessageNamespace && n == 16:
+		m.Namespace = uint64(le.Uint32(buf[8:]))
 	case m.Type != MessageReady && m.Type != MessageTimes && m.Type != MessageTerminal && m.Type != MessageListener && m.Type != MessageMounted:
 		return m, fault.Bugf("the stage sent a message of type %#x with %d bytes", m.Type, n)
 	}

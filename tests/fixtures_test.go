@@ -149,6 +149,9 @@ func setFact(in *plan.Input, key string, n uint64) bool {
 		in.Run = true
 	case "join": // with these CLONE_ flags
 		in.Run, in.Join = true, &plan.Joined{Namespaces: n}
+	case "handed": // as namespaces with these CLONE_ flags, and the one after
+		in.Join.Handles = []uint64{unix.CLONE_NEWUSER, n}
+		in.Join.Namespaces |= unix.CLONE_NEWUSER | n
 	case "hook": // of the host, by a fixed path
 		in.Hook = &plan.Hook{Path: "/usr/bin/hook", Env: []string{"A=b"}, Host: true}
 	case "link": // is the source of the first mount

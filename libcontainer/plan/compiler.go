@@ -54,6 +54,7 @@ type compiler struct {
 	stamped int
 	hows    []openHow
 	nsFDs   []nsFD
+	handles []handle
 	parent  nsenter.Label
 }
 

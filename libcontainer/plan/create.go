@@ -29,6 +29,7 @@ var containerPart = [...]emitter{
 	{"clocks", (*compiler).ownClocks},
 	{"ids", (*compiler).becomeRoot},
 	{"session", (*compiler).session},
+	{"handles", (*compiler).openHandles},
 	{"affinity", (*compiler).resetAffinity},
 	{"label", (*compiler).labels},
 	{"propagation", (*compiler).propagation},

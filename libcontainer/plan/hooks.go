@@ -39,6 +39,9 @@ func (c *compiler) hooks() {
 	if !c.waitsForHooks() {
 		return
 	}
+	if len(c.spec.Hooks.CreateContainer) > 0 {
+		c.handOver()
+	}
 	c.step("/hooks", "report that all is mounted, and wait for the hooks")
 	c.reportAndWait("mounted", nsenter.MessageMounted, "brig ended before the hooks had run")
 }

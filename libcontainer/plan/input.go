@@ -52,6 +52,10 @@ type Input struct {
 type Joined struct {
 	// Namespaces are the CLONE_ flags of those of init that are not brig's own.
 	Namespaces uint64
+	// Handles are the namespaces that init has handed over, by their CLONE_ flags in the
+	// order in which they are joined, the cgroup namespace apart: empty where init's pidfd
+	// leads into all.
+	Handles []uint64
 	// Root says that the container's root is not that of its mount namespace: the
 	// stage is handed it.
 	Root bool
@@ -119,6 +123,14 @@ func (in *Input) rootFD() int {
 	return in.initFD() + 1
 }
 
+// handleFD is a namespace of Joined.Handles.
+func (in *Input) handleFD(i int) int {
+	if in.Join.Root {
+		return in.rootFD() + 1 + i
+	}
+	return in.rootFD() + i
+}
+
 // detached says that the container gets no mount namespace of its own, but a tree
 // of mounts that are attached nowhere.
 func (in *Input) detached() bool {
@@ -148,6 +160,8 @@ func (in *Input) idMapFD(i int) int { return in.lastFD() - len(in.IDMaps) + 1 + 
 // lastFD is the highest fd that the stage is handed.
 func (in *Input) lastFD() int {
 	switch {
+	case in.Join != nil && len(in.Join.Handles) > 0:
+		return in.handleFD(len(in.Join.Handles) - 1)
 	case in.Join != nil && in.Join.Root:
 		return in.rootFD()
 	case in.joinsCgroupNamespace():

@@ -59,6 +59,10 @@ func (c *compiler) enter() {
 	if flags == 0 {
 		return
 	}
+	if len(c.in.Join.Handles) > 0 {
+		c.enterHandles()
+		return
+	}
 	c.step("", "join the namespaces of init")
 	c.b.Call(nsenter.Setns, nsenter.Imm(uint64(c.in.initFD())), nsenter.Imm(flags))
 }

@@ -62,13 +62,13 @@ const (
 	procIno    = 1
 )
 
-// openProc opens the host's /proc, for labels and clocks, before anything is entered. A
+// openProc opens the host's /proc, for labels, clocks and handles, before anything is entered. A
 // procfs of the program's own would be better still, but in a user namespace the
 // kernel refuses one as soon as a path in the container's /proc is masked, and a
 // process that joins the container finds it masked.
 func (c *compiler) openProc() {
 	c.checkLabels()
-	if len(labelsOf(c.in)) == 0 && !c.setsOwnClocks() {
+	if len(labelsOf(c.in)) == 0 && !c.setsOwnClocks() && !c.in.HandsOver() {
 		return
 	}
 	c.proc = c.b.Slot("host_proc")

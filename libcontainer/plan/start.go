@@ -14,6 +14,9 @@ func (c *compiler) ready() {
 	if c.in.Join != nil {
 		what, gone = "report that the process is set up", "brig ended before the process was set up"
 	}
+	if c.in.Run && c.hooksInside() {
+		c.handOver()
+	}
 	c.step("", what)
 	c.reportAndWait("ready", nsenter.MessageReady, gone)
 }
@@ -47,6 +50,16 @@ func (c *compiler) start() {
 	conn := c.b.Slot("reporter")
 	c.b.Store(conn, 4, nsenter.Val(control+cmsgFD))
 	c.b.Call(nsenter.Dup3, nsenter.Val(conn), c.control, nsenter.Imm(unix.O_CLOEXEC))
+	if len(c.handles) > 0 && c.hooksInside() {
+		c.handOver()
+		c.step("/hooks/startContainer", "wait for the hooks")
+		c.reportAndWait("ready", nsenter.MessageReady, "brig ended before the hooks had run")
+	}
+}
+
+// hooksInside says whether there are hooks that enter the container when it is set up.
+func (c *compiler) hooksInside() bool {
+	return c.in.Join == nil && c.spec.Hooks != nil && len(c.spec.Hooks.StartContainer) > 0
 }
 
 // closeFDs leaves stdio, the preserved fds and the report socket, which closes

@@ -71,7 +71,7 @@ func (c *compiler) ownClocks() {
 	c.b.Call(nsenter.Setns, nsenter.Val(fd), nsenter.Imm(unix.CLONE_NEWTIME))
 	c.close(fd)
 	c.close(dir)
-	if len(labelsOf(c.in)) == 0 {
+	if len(labelsOf(c.in)) == 0 && !c.in.HandsOver() {
 		c.close(c.proc)
 	}
 }

@@ -27,7 +27,9 @@ type Requirements struct {
 	Join            *Joined
 	RootFD          int // number of the root of the container to join
 	InitFD          int // number of the pidfd of the init to join
+	HandleFD        int // number of the first namespace that init has handed over
 	HostHook        *Hook
+	HandsOver       bool
 
 	identity identity
 	labels   []label
@@ -50,6 +52,8 @@ func requirementsOf(in *Input) Requirements {
 		Join:            in.Join,
 		InitFD:          in.initFD(),
 		HostHook:        in.hostHook(),
+		HandleFD:        handleFD(in),
+		HandsOver:       in.HandsOver(),
 		identity:        identityOf(in),
 		labels:          labelsOf(in),
 		mappings:        mappingsOf(in),
@@ -244,7 +248,7 @@ func (v *verifier) directory(a nsenter.Arg) bool {
 // nothing by a path of the host.
 func (v *verifier) entered(i int, in *nsenter.Instruction) error {
 	byPath := in.Sys == nsenter.Openat || in.Sys == nsenter.OpenTree && in.Args[0].Kind == nsenter.Immediate
-	if byPath && (v.joined || i > v.fork) && !v.ownTimeNamespace(i, in) {
+	if byPath && (v.joined || i > v.fork) && !v.ownNamespace(i, in) {
 		return v.broken(i, "rule 2: a path of the host is opened after a namespace was entered")
 	}
 	return nil

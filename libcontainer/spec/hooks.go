@@ -16,8 +16,8 @@ func (c *check) hooks() {
 	//lint:ignore SA1019 deprecated, but engines still write it
 	c.hookList("/hooks/prestart", c.Hooks.Prestart)
 	c.hookList("/hooks/createRuntime", c.Hooks.CreateRuntime)
-	c.inside("/hooks/createContainer", c.Hooks.CreateContainer)
-	c.inside("/hooks/startContainer", c.Hooks.StartContainer)
+	c.hookList("/hooks/createContainer", c.Hooks.CreateContainer)
+	c.hookList("/hooks/startContainer", c.Hooks.StartContainer)
 	c.hookList("/hooks/poststart", c.Hooks.Poststart)
 	c.hookList("/hooks/poststop", c.Hooks.Poststop)
 }
@@ -44,12 +44,4 @@ func (c *check) hook(pointer string, h *specs.Hook) {
 	if h.Timeout != nil && *h.Timeout <= 0 {
 		c.fail(pointer+"/timeout", "%d is not greater than zero", *h.Timeout)
 	}
-}
-
-// inside checks hooks that enter a container whose init has not executed the payload.
-func (c *check) inside(pointer string, list []specs.Hook) {
-	if c.options.Rootless && len(list) > 0 {
-		c.fail(pointer, "only root can run hooks in a container that has not been started")
-	}
-	c.hookList(pointer, list)
 }

@@ -35,10 +35,11 @@ func TestHooksStartContainer(t *testing.T) {
 			"no PID namespace": {`{"hostname":null,"process":{"env":["PATH=/bin","SECRET=of the payload"]},
 				"mounts":[{"destination":"/proc","type":"proc","source":"proc"},{"destination":"/dev","type":"tmpfs","source":"tmpfs"}],
 				"linux":{"namespaces":[{"type":"mount"}]}}`},
+			"an ordinary user": {`{"process":{"env":["PATH=/bin","SECRET=of the payload"]}}`},
 		} {
 			t.Run(verb+" "+name, func(t *testing.T) {
 				t.Parallel()
-				b := newBox(t, patches...)
+				b := boxOf(t, name, patches...)
 				must(t, os.Chmod(b.rootfs+"/tmp", 0o777))
 				const look = "exec >/tmp/NAME; grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)' /proc/self/status; ls -l /proc/self/fd | wc -l; pwd; umask; env; for n in /proc/self/ns/*; do readlink $n; done; cat /proc/self/cgroup"
 				b.hook("startContainer", insideHook(strings.ReplaceAll(look, "NAME", "inherits")))
@@ -63,6 +64,19 @@ func TestHooksStartContainer(t *testing.T) {
 	}
 }
 
+// boxOf is newBox, and for "an ordinary user" one of his.
+func boxOf(t *testing.T, whose string, patches ...string) *box {
+	t.Helper()
+	if whose != "an ordinary user" {
+		return newBox(t, patches...)
+	}
+	b := ordinary(t)
+	for _, p := range patches {
+		b.patch(p)
+	}
+	return b
+}
+
 // A startContainer hook that fails ends the container, and the payload never runs.
 func TestHooksStartContainerFail(t *testing.T) {
 	for _, c := range []struct {
@@ -77,23 +91,25 @@ func TestHooksStartContainerFail(t *testing.T) {
 		{"killed", insideHook("kill -KILL $$"), "signal: killed, stdout: , stderr: "},
 	} {
 		for _, verb := range []string{"start", "run"} {
-			t.Run(c.name+" "+verb, func(t *testing.T) {
-				t.Parallel()
-				b := newBox(t)
-				write(t, b.rootfs+"/etc/file", "#!/bin/sh\n")
-				b.args("/bin/touch", "/tmp/payload")
-				b.hook("startContainer", insideHook("true"), c.hook, insideHook("touch /tmp/payload"))
-				b.hook("poststop", hookOf(b.line("end")))
-				r := b.startWithHooks(verb)
-				if r.code != 1 || !strings.HasPrefix(r.err, "brig: /hooks/startContainer/1: error running startContainer hook #1: ") || !strings.Contains(r.err, c.want) {
-					t.Errorf("exit %d, %q", r.code, r.err)
-				}
-				if b.exists("/tmp/payload") {
-					t.Error("the payload, or the hook after, ran")
-				}
-				equal(t, b.logged(), "end\n")
-				b.refused("container does not exist", "state", b.id)
-			})
+			for _, whose := range []string{"root", "an ordinary user"} {
+				t.Run(c.name+" "+verb+" "+whose, func(t *testing.T) {
+					t.Parallel()
+					b := boxOf(t, whose)
+					write(t, b.rootfs+"/etc/file", "#!/bin/sh\n")
+					b.args("/bin/touch", "/tmp/payload")
+					b.hook("startContainer", insideHook("true"), c.hook, insideHook("touch /tmp/payload"))
+					b.hook("poststop", hookOf(b.line("end")))
+					r := b.startWithHooks(verb)
+					if r.code != 1 || !strings.HasPrefix(r.err, "brig: /hooks/startContainer/1: error running startContainer hook #1: ") || !strings.Contains(r.err, c.want) {
+						t.Errorf("exit %d, %q", r.code, r.err)
+					}
+					if b.exists("/tmp/payload") {
+						t.Error("the payload, or the hook after, ran")
+					}
+					equal(t, b.logged(), "end\n")
+					b.refused("container does not exist", "state", b.id)
+				})
+			}
 		}
 	}
 }
@@ -103,13 +119,14 @@ func TestHooksStartContainerFail(t *testing.T) {
 func TestHooksCreateContainer(t *testing.T) {
 	for _, verb := range []string{"start", "run"} {
 		for name, patches := range map[string][]string{
-			"root":           nil,
-			"user namespace": {withUserNamespace},
-			"masked":         {`{"linux":{"maskedPaths":["/proc/kcore"]}}`},
+			"root":             nil,
+			"user namespace":   {withUserNamespace},
+			"masked":           {`{"linux":{"maskedPaths":["/proc/kcore"]}}`},
+			"an ordinary user": nil,
 		} {
 			t.Run(verb+" "+name, func(t *testing.T) {
 				t.Parallel()
-				b := newBox(t, patches...)
+				b := boxOf(t, name, patches...)
 				for _, d := range []string{b.rootfs + "/data", b.rootfs + "/mnt", b.dir + "/extra", b.dir + "/out"} {
 					mkdir(t, d, 0o777)
 				}
@@ -158,25 +175,27 @@ func TestHooksCreateContainerFail(t *testing.T) {
 		{"timeout", hookOf("sleep 100 & exec sleep 100", "timeout", 1), "hook ran past specified timeout of 1.0s, stdout: , stderr: "},
 	} {
 		for _, verb := range []string{"create", "run"} {
-			t.Run(c.name+" "+verb, func(t *testing.T) {
-				t.Parallel()
-				b := newBox(t)
-				b.hook("createContainer", hookOf("true"), c.hook, hookOf(b.line("never")))
-				b.hook("poststop", hookOf(b.line("end")))
-				b.save()
-				r := b.brig(verb, "--bundle", b.bundle, b.id)
-				if r.code != 1 || !strings.HasPrefix(r.err, "brig: /hooks/createContainer/1: error running createContainer hook #1: ") || !strings.Contains(r.err, c.want) {
-					t.Errorf("exit %d, %q", r.code, r.err)
-				}
-				equal(t, b.logged(), "end\n")
-				b.refused("container does not exist", "state", b.id)
-			})
+			for _, whose := range []string{"root", "an ordinary user"} {
+				t.Run(c.name+" "+verb+" "+whose, func(t *testing.T) {
+					t.Parallel()
+					b := boxOf(t, whose)
+					b.hook("createContainer", hookOf("true"), c.hook, hookOf(b.line("never")))
+					b.hook("poststop", hookOf(b.line("end")))
+					b.save()
+					r := b.brig(verb, "--bundle", b.bundle, b.id)
+					if r.code != 1 || !strings.HasPrefix(r.err, "brig: /hooks/createContainer/1: error running createContainer hook #1: ") || !strings.Contains(r.err, c.want) {
+						t.Errorf("exit %d, %q", r.code, r.err)
+					}
+					equal(t, b.logged(), "end\n")
+					b.refused("container does not exist", "state", b.id)
+				})
+			}
 		}
 	}
 }
 
-// The hooks of an ordinary user's container run as that user. Those that enter it
-// cannot: nobody but root may look into an init that has not executed the payload.
+// The hooks of an ordinary user's container run as that user, and those that enter it
+// as its root.
 func TestHooksRootless(t *testing.T) {
 	t.Run("on the host", func(t *testing.T) {
 		t.Parallel()
@@ -187,13 +206,23 @@ func TestHooksRootless(t *testing.T) {
 		b.run("sleep 0.2")
 		equal(t, b.logged(), "prestart 1000\ncreateRuntime 1000\npoststart 1000\npoststop 1000\n")
 	})
-	for _, kind := range []string{"createContainer", "startContainer"} {
-		t.Run(kind, func(t *testing.T) {
+	for _, verb := range []string{"start", "run"} {
+		t.Run("all of them, with clocks of their own, by "+verb, func(t *testing.T) {
 			t.Parallel()
 			b := ordinary(t)
-			b.hook(kind, hookOf("true"))
-			if r := b.try("true"); r.code != 1 || r.err != "brig: /hooks/"+kind+": only root can run hooks in a container that has not been started\n" {
-				t.Errorf("%+v", r)
+			b.patch(`{"linux":{"timeOffsets":{"boottime":{"secs":86400}},"namespaces":[{"type":"mount"},{"type":"user"},{"type":"pid"},
+				{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"time"},{"type":"cgroup"}]}}`)
+			must(t, os.Chmod(b.rootfs+"/tmp", 0o777))
+			const look = "echo hook $(id -u) $(for n in user mnt pid net ipc uts time cgroup; do readlink /proc/self/ns/$n; done) >>"
+			b.hook("createContainer", hookOf(look+b.rootfs+"/tmp/log"))
+			b.hook("startContainer", insideHook(look+"/tmp/log"))
+			b.args("/bin/sh", "-c", look+"/tmp/log")
+			if r := b.startWithHooks(verb); r.code != 0 {
+				t.Fatalf("exit %d, %q", r.code, r.err)
+			}
+			lines := strings.Split(strings.TrimSpace(reads(t, b.rootfs+"/tmp/log")), "\n")
+			if len(lines) != 3 || lines[0] != lines[2] || lines[1] != lines[2] || !strings.HasPrefix(lines[0], "hook 0 user:[") {
+				t.Errorf("%q", lines)
 			}
 		})
 	}

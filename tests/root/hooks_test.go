@@ -89,7 +89,7 @@ func TestHooksState(t *testing.T) {
 	b.ok("delete", "--force", b.id)
 	own, err := os.Readlink("/proc/self/ns/mnt")
 	must(t, err)
-	for kind, status := range map[string]string{"prestart": "creating", "createRuntime": "creating", "poststart": "running", "poststop": "stopped"} {
+	for kind, status := range map[string]string{"prestart": "created", "createRuntime": "creating", "poststart": "running", "poststop": "stopped"} {
 		raw := reads(t, b.dir+"/"+kind+".json")
 		var s hookState
 		must(t, json.Unmarshal([]byte(raw), &s))
