@@ -116,6 +116,9 @@ var needs = map[string]func(*testing.T, *vm.Payload){
 		program := t.TempDir() + "/critest"
 		p.Build(t, "sigs.k8s.io/cri-tools/cmd/critest", program, "test", "-C", "integration/critest", "-c")
 		p.Add(t, program, "integration/critest/critest.bin")
+		setUser := t.TempDir() + "/nonewprivs"
+		p.Build(t, "./nonewprivs", setUser, "build", "-C", "integration/critest")
+		p.Add(t, setUser, "integration/critest/nonewprivs.bin")
 		p.AddTree(t, "integration/cri")
 	},
 	"network": func(t *testing.T, p *vm.Payload) {
