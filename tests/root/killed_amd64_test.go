@@ -18,6 +18,8 @@ type verb struct {
 	// that makes it.
 	make func(b *box)
 	args func(b *box) []string
+	// ordinary says that the user is.
+	ordinary bool
 	// after says what has to hold of a container that was there before.
 	after func(b *box)
 }
@@ -66,6 +68,21 @@ func verbs() []verb {
 	}
 }
 
+// ordinaryVerbs are those of an ordinary user's container, whose init hands its namespaces
+// over for hooks.
+func ordinaryVerbs() []verb {
+	return []verb{
+		{
+			name: "create of an ordinary user", ordinary: true, patch: `{"hooks":{"createContainer":[{"path":"/bin/true"}]}}`,
+			args: func(b *box) []string { return []string{"create", "--bundle", b.bundle, b.id} },
+		},
+		{
+			name: "start of an ordinary user", ordinary: true, patch: `{"hooks":{"startContainer":[{"path":"/bin/true"}]}}`,
+			make: func(b *box) { b.create() }, args: func(b *box) []string { return []string{"start", b.id} },
+		},
+	}
+}
+
 // withEverything are the parts of a config that have steps of their own in brig.
 const withEverything = `{"hooks":{"createRuntime":[{"path":"/bin/true"}],"createContainer":[{"path":"/bin/true"}]},
 	"process":{"rlimits":[{"type":"RLIMIT_NOFILE","soft":64,"hard":128}],"oomScoreAdj":7},
@@ -87,7 +104,7 @@ func stride(few int) int {
 // TestKilledBeforeEachCall kills brig before each of its system calls, and deletes
 // what is there then.
 func TestKilledBeforeEachCall(t *testing.T) {
-	for _, v := range verbs() {
+	for _, v := range append(verbs(), ordinaryVerbs()...) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			killed(t, v, func(p part) bool { return p == partBrig })
@@ -98,9 +115,9 @@ func TestKilledBeforeEachCall(t *testing.T) {
 // TestStageKilledBeforeEachCall kills the processes of the stage, or a hook, in the
 // place of brig.
 func TestStageKilledBeforeEachCall(t *testing.T) {
-	for _, v := range verbs() {
+	for _, v := range append(verbs(), ordinaryVerbs()...) {
 		switch v.name {
-		case "create", "create in a user namespace", "run", "exec", "exec, detached":
+		case "create", "create in a user namespace", "run", "exec", "exec, detached", "create of an ordinary user", "start of an ordinary user":
 			t.Run(v.name, func(t *testing.T) {
 				t.Parallel()
 				killed(t, v, func(p part) bool { return p != partBrig && p != partPayload })
@@ -112,6 +129,10 @@ func TestStageKilledBeforeEachCall(t *testing.T) {
 func killed(t *testing.T, v verb, which func(part) bool) {
 	t.Helper()
 	b := sleeper(t)
+	if v.ordinary {
+		b = ordinary(t)
+		b.args("/bin/sleep", "1000")
+	}
 	if v.patch != "" {
 		b.patch(v.patch)
 	}

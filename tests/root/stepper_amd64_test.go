@@ -202,6 +202,9 @@ func calls(pid int) string {
 
 // release lets go of what the command left running: each thread is stopped for it.
 func (s *stepper) release() error {
+	for tid := range s.early {
+		_ = unix.PtraceDetach(tid) // its parent's event has not come
+	}
 	for tid, th := range s.threads {
 		if err := unix.Tgkill(th.tgid, tid, unix.SIGSTOP); err != nil {
 			delete(s.threads, tid)
@@ -216,8 +219,10 @@ func (s *stepper) release() error {
 			delete(s.threads, tid)
 		case status.StopSignal() == unix.SIGSTOP:
 			delete(s.threads, tid)
+			s.early[tid] = true // should its parent's event come yet
 			err = unix.PtraceDetach(tid)
 		case status.StopSignal()&^0x80 == unix.SIGTRAP:
+			s.awaitChild(tid, status)
 			err = unix.PtraceCont(tid, 0)
 		default:
 			err = unix.PtraceCont(tid, int(status.StopSignal()))
@@ -227,6 +232,17 @@ func (s *stepper) release() error {
 		}
 	}
 	return nil
+}
+
+// awaitChild waits for the first stop of a process that was made at the last moment, to
+// release it too.
+func (s *stepper) awaitChild(tid int, status unix.WaitStatus) {
+	switch status.TrapCause() {
+	case unix.PTRACE_EVENT_CLONE, unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK:
+		if child, err := unix.PtraceGetEventMsg(tid); err == nil && !s.early[int(child)] {
+			s.threads[int(child)] = &thread{tgid: int(child)}
+		}
+	}
 }
 
 // stopped handles one stop, and lets the thread go on.
