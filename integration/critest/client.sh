@@ -7,7 +7,7 @@
 image() {
 	local name=$1
 	shift
-	jq -c --args '.config = {Entrypoint: $ARGS.positional, Env: ["PATH=/usr/sbin:/usr/bin:/bin:/sbin"]}' "$@" \
+	jq -c '.config = {Entrypoint: $ARGS.positional, Env: ["PATH=/usr/sbin:/usr/bin:/bin:/sbin"]}' --args -- "$@" \
 		</var/tmp/archive/config.json >/var/tmp/archive/config.json.new
 	mv /var/tmp/archive/config.json.new /var/tmp/archive/config.json
 	printf '[{ "Config": "config.json", "RepoTags": ["%s"], "Layers": ["layer.tar"] }]' "$name" >/var/tmp/archive/manifest.json
