@@ -24,6 +24,7 @@ func (c *compiler) attachMounts() {
 			c.makeLink(m, destination)
 			continue
 		}
+		c.cloneSource(m)
 		tree := m.source
 		if !m.Bind {
 			tree = c.makeTree(m, destination)

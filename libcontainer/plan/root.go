@@ -30,9 +30,13 @@ func propagationFlag(word string) (flag uint64, recursive bool) {
 // container mounts never reaches the host. One call on the whole tree, never a
 // reading of mountinfo, which skips entries under load (runc#2404).
 func (c *compiler) propagation() {
-	if c.in.detached() {
-		return // the tree is, and the namespace is not the container's
+	if c.in.detached() || c.makesMounts() {
+		return // the tree is, and the namespace is not the container's; or it is cut off already
 	}
+	c.cutOff()
+}
+
+func (c *compiler) cutOff() {
 	flag := uint64(unix.MS_SLAVE)
 	if word, _ := propagationFlag(c.spec.Linux.RootfsPropagation); word == unix.MS_PRIVATE {
 		flag = word

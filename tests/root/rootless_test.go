@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -58,8 +59,12 @@ func TestOrdinaryUser(t *testing.T) {
 		b.args("/bin/sleep", "1000")
 		b.create()
 		equal(t, b.status(), "created")
+		if r := b.brig("exec", b.id, "/bin/true"); r.code != 255 || !strings.Contains(r.err, "EACCES: permission denied (an ordinary user can enter a container only when its payload runs: start it first)") {
+			t.Errorf("exit %d, %q", r.code, r.err)
+		}
 		b.ok("start", b.id)
 		equal(t, b.status(), "running")
+		b.ok("exec", b.id, "/bin/true")
 		b.ok("delete", "--force", b.id)
 	})
 	t.Run("another's ids", func(t *testing.T) {
