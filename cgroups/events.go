@@ -22,6 +22,19 @@ func (g *Group) Kill() error {
 // Frozen says whether every process of the group is frozen.
 func (g *Group) Frozen() (bool, error) { return g.event("frozen") }
 
+// Paused says whether the processes of the group are frozen, or were told to be: whoever
+// pauses it may have been killed before they were, and what enters it stops all the same.
+func (g *Group) Paused() (bool, error) {
+	if is, err := g.Frozen(); is || err != nil {
+		return is, err
+	}
+	told, err := readAt(g.fd, "cgroup.freeze")
+	if err != nil {
+		return false, fault.Hostf("", err, "read cgroup.freeze of %s", g.path)
+	}
+	return strings.TrimSpace(told) == "1", nil
+}
+
 // Populated says whether there is a process in the group or below it.
 func (g *Group) Populated() (bool, error) { return g.event("populated") }
 

@@ -79,6 +79,24 @@ func TestFreezeTakesBack(t *testing.T) {
 	}
 }
 
+// TestPaused: a group that was told to freeze is paused before all its processes are
+// frozen, as is one below a frozen group. What enters it would stop too.
+func TestPaused(t *testing.T) {
+	for _, c := range []struct {
+		events, freeze string
+		want           bool
+	}{{"frozen 0\n", "0\n", false}, {"frozen 0\n", "1\n", true}, {"frozen 1\n", "0\n", true}, {"frozen 1\n", "1\n", true}} {
+		g := fake(t, map[string]string{"cgroup.freeze": c.freeze, "cgroup.events": c.events})
+		if is, err := g.Paused(); is != c.want || err != nil {
+			t.Errorf("%q, %q: %v, %v", c.events, c.freeze, is, err)
+		}
+	}
+	_, err := fake(t, map[string]string{"cgroup.events": "frozen 0\n"}).Paused()
+	wantFault(t, err, fault.Host, "", "read cgroup.freeze of /fake", unix.ENOENT)
+	_, err = fake(t, nil).Paused()
+	wantFault(t, err, fault.Host, "", "read cgroup.events of /fake", unix.ENOENT)
+}
+
 // TestFreezeWaitsForAllBelow: the kernel calls a group frozen while one below it
 // still is not.
 func TestFreezeWaitsForAllBelow(t *testing.T) {

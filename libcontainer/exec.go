@@ -177,7 +177,11 @@ func (j *joining) facts(in *plan.Input) error {
 			return err
 		}
 	} else if in.Join.Namespaces, err = proc.otherNamespaces(j.rec.Pid); err != nil {
-		return fault.Hostf("", err, "look at the namespaces of process %d", j.rec.Pid)
+		f := fault.Hostf("", err, "look at the namespaces of process %d", j.rec.Pid)
+		if in.Host.Rootless && errors.Is(err, unix.EACCES) {
+			return f.WithHint("an ordinary user can enter a container only when its payload runs: start it first")
+		}
+		return f
 	}
 	setgroups, err := proc.read(j.rec.Pid, "setgroups")
 	if err != nil {

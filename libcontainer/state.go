@@ -128,7 +128,7 @@ func (d *directory) status(rec *record) (string, error) {
 	return Created, nil
 }
 
-// frozen says whether a cgroup is. One that is gone is not.
+// frozen says whether a cgroup is, or is about to be. One that is gone is not.
 func frozen(path string) (bool, error) {
 	if path == "" {
 		return false, nil
@@ -146,7 +146,7 @@ func frozen(path string) (bool, error) {
 		return false, err
 	}
 	defer group.Close()
-	is, err := group.Frozen()
+	is, err := group.Paused()
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
 		return false, nil
 	}
