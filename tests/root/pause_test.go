@@ -1,6 +1,7 @@
 package root_test
 
 import (
+	"os"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,6 +16,7 @@ func TestPause(t *testing.T) {
 	b.create()
 	b.refused("container not paused", "resume", b.id)
 	b.ok("start", b.id)
+	b.until("the payload runs", func() bool { _, err := os.Stat(b.dir + "/source/ticks"); return err == nil })
 	b.ok("pause", b.id)
 	was := reads(t, b.dir+"/source/ticks")
 	time.Sleep(200 * time.Millisecond)
