@@ -32,6 +32,11 @@ type spec struct {
 // withoutRegistry are the tests that are about pulling images.
 const withoutRegistry = "Image Manager|Idempotence"
 
+// attempts are for the test that wants to be told of a container that ran out of memory:
+// containerd reads that in the container's cgroup, and loses the race when systemd, which
+// removes it as soon as it is empty, is faster.
+const attempts = "3"
+
 // TestScenarios runs all, on a test machine, and reports each.
 func TestScenarios(t *testing.T) {
 	if os.Getenv("BRIG_VM") == "" {
@@ -42,7 +47,7 @@ func TestScenarios(t *testing.T) {
 	shell(t, "images")
 	report := t.TempDir() + "/report.json"
 	cmd := exec.Command("./critest.bin", "-test.timeout=50m", "-runtime-endpoint=unix:///run/containerd/containerd.sock",
-		"-runtime-handler="+handler(), "-ginkgo.no-color", "-ginkgo.skip="+withoutRegistry, "-ginkgo.json-report="+report)
+		"-runtime-handler="+handler(), "-ginkgo.no-color", "-ginkgo.flake-attempts="+attempts, "-ginkgo.skip="+withoutRegistry, "-ginkgo.json-report="+report)
 	out, err := cmd.CombinedOutput()
 	raw, readErr := os.ReadFile(report)
 	if readErr != nil {
