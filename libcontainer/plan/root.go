@@ -63,14 +63,7 @@ func (c *compiler) openRoot() {
 	if m == nil {
 		return
 	}
-	if m.SetAttr|m.ClearAttr != 0 {
-		c.step(m.pointer+"/options", "set the attributes of the root file system")
-		c.setattr(nsenter.Val(c.root), false, m.SetAttr, m.ClearAttr, 0)
-	}
-	if m.SetAll|m.ClearAll != 0 {
-		c.step(m.pointer+"/options", "set the attributes of all mounts of the root file system")
-		c.setattr(nsenter.Val(c.root), true, m.SetAll, m.ClearAll, 0)
-	}
+	c.attributes(m, c.root)
 	c.mapIDs(m, c.root)
 }
 

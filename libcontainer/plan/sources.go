@@ -131,16 +131,21 @@ func (c *compiler) cloneSource(m *mount) {
 
 // finishSource gives the tree of a bind mount its final attributes.
 func (c *compiler) finishSource(m *mount) {
-	if m.SetAttr|m.ClearAttr != 0 {
-		c.step(m.pointer+"/options", "set the attributes of the bind mount")
-		c.setattr(nsenter.Val(m.source), false, m.SetAttr, m.ClearAttr, 0)
-	}
-	if m.SetAll|m.ClearAll != 0 {
-		c.step(m.pointer+"/options", "set the attributes of all mounts below")
-		c.setattr(nsenter.Val(m.source), true, m.SetAll, m.ClearAll, 0)
-	}
+	c.attributes(m, m.source)
 	c.bindPropagation(m)
 	c.mapIDs(m, m.source)
+}
+
+// attributes sets those of the top mount of a tree, and those of all its mounts.
+func (c *compiler) attributes(m *mount, tree int) {
+	if m.SetAttr|m.ClearAttr != 0 {
+		c.step(m.pointer+"/options", "set the attributes of "+m.files())
+		c.setattr(nsenter.Val(tree), false, m.SetAttr, m.ClearAttr, 0)
+	}
+	if m.SetAll|m.ClearAll != 0 {
+		c.step(m.pointer+"/options", "set the attributes of all mounts of "+m.files())
+		c.setattr(nsenter.Val(tree), true, m.SetAll, m.ClearAll, 0)
+	}
 }
 
 // leadsHost says that what is mounted below a bind mount appears on the host: with the
