@@ -181,7 +181,6 @@ type mount struct {
 	spec.MountOptions
 	pointer string
 	source  int    // slot of the tree that a bind mount attaches
-	opened  int    // slot of its source until it is cloned, 0 if it was at once
 	index   int    // in the list of the config
 	link    string // what is made in place of the mount: a symbolic link to this
 	ids     idSource

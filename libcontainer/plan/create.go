@@ -16,8 +16,6 @@ var hostPart = [...]emitter{
 	{"labelproc", (*compiler).openProc},
 	{"namespaces", (*compiler).openNamespaces},
 	{"sources", (*compiler).hostSources},
-	{"mountns", (*compiler).mountNamespace},
-	{"opened", (*compiler).turnSources},
 	{"rlimits-raise", (*compiler).raiseRlimits},
 	{"timeOffsets", (*compiler).timeOffsets},
 	{"join", (*compiler).joinNamespaces},

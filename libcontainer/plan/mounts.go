@@ -24,7 +24,6 @@ func (c *compiler) attachMounts() {
 			c.makeLink(m, destination)
 			continue
 		}
-		c.cloneSource(m)
 		tree := m.source
 		if !m.Bind {
 			tree = c.makeTree(m, destination)

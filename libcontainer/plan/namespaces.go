@@ -117,8 +117,7 @@ func (c *compiler) awaitCgroup() {
 // fork makes the container's init: in its new namespaces and in its cgroup from
 // its first instruction (no window without limits), a child of brig itself. The
 // cgroup namespace comes later, since its root is the cgroup of who creates it; a
-// time namespace whose clocks are set is there already, and so is a mount namespace in
-// which sources were opened.
+// time namespace whose clocks are set is there already.
 func (c *compiler) fork() {
 	c.parent = c.b.Label()
 	c.init.pid, c.init.pidfd = c.b.Slot("pid"), c.b.Slot("pidfd")
@@ -129,8 +128,7 @@ func (c *compiler) fork() {
 	}
 	flags := uint64(unix.CLONE_PIDFD | unix.CLONE_PARENT)
 	for _, n := range c.spec.Linux.Namespaces {
-		made := n.Type == specs.CgroupNamespace || n.Type == specs.TimeNamespace && len(c.spec.Linux.TimeOffsets) > 0 ||
-			n.Type == specs.MountNamespace && c.makesMounts()
+		made := n.Type == specs.CgroupNamespace || n.Type == specs.TimeNamespace && len(c.spec.Linux.TimeOffsets) > 0
 		if c.newNamespace(n.Type) && !made {
 			flags |= namespaceFlag(n.Type)
 		}

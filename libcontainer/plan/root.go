@@ -30,13 +30,9 @@ func propagationFlag(word string) (flag uint64, recursive bool) {
 // container mounts never reaches the host. One call on the whole tree, never a
 // reading of mountinfo, which skips entries under load (runc#2404).
 func (c *compiler) propagation() {
-	if c.in.detached() || c.makesMounts() {
-		return // the tree is, and the namespace is not the container's; or it is cut off already
+	if c.in.detached() {
+		return // the tree is, and the namespace is not the container's
 	}
-	c.cutOff()
-}
-
-func (c *compiler) cutOff() {
 	flag := uint64(unix.MS_SLAVE)
 	if word, _ := propagationFlag(c.spec.Linux.RootfsPropagation); word == unix.MS_PRIVATE {
 		flag = word
@@ -63,7 +59,14 @@ func (c *compiler) openRoot() {
 	if m == nil {
 		return
 	}
-	c.attributes(m, c.root)
+	if m.SetAttr|m.ClearAttr != 0 {
+		c.step(m.pointer+"/options", "set the attributes of the root file system")
+		c.setattr(nsenter.Val(c.root), false, m.SetAttr, m.ClearAttr, 0)
+	}
+	if m.SetAll|m.ClearAll != 0 {
+		c.step(m.pointer+"/options", "set the attributes of all mounts of the root file system")
+		c.setattr(nsenter.Val(c.root), true, m.SetAll, m.ClearAll, 0)
+	}
 	c.mapIDs(m, c.root)
 }
 

@@ -2,12 +2,10 @@ package plan
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"brig/nsenter"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,7 +23,6 @@ func (c *compiler) hostSources() {
 func (c *compiler) containerSources() {
 	if c.in.Host.Rootless {
 		c.openSources()
-		c.ownTurnSources()
 	}
 }
 
@@ -33,128 +30,25 @@ func (c *compiler) openSources() {
 	c.openRoot()
 	for i := range c.mounts {
 		m := &c.mounts[i]
-		if !c.hasSource(m) || c.inTurn(m) {
+		if !m.Bind || m.isRoot() || m.link != "" {
 			continue
 		}
 		c.step(m.pointer+"/source", "open the source of the bind mount")
-		m.source = c.b.Slot("source" + m.pointer[len("/mounts/"):])
-		c.cloneHostTree(m.source, c.absolute(m.Mount.Source), m.Recursive, !m.SourceNoFollow)
-		c.finishSource(m)
+		slot := c.b.Slot("source" + m.pointer[len("/mounts/"):])
+		c.cloneHostTree(slot, c.absolute(m.Mount.Source), m.Recursive, !m.SourceNoFollow)
+		m.source = slot
+		if m.SetAttr|m.ClearAttr != 0 {
+			c.step(m.pointer+"/options", "set the attributes of the bind mount")
+			c.setattr(nsenter.Val(slot), false, m.SetAttr, m.ClearAttr, 0)
+		}
+		if m.SetAll|m.ClearAll != 0 {
+			c.step(m.pointer+"/options", "set the attributes of all mounts below")
+			c.setattr(nsenter.Val(slot), true, m.SetAll, m.ClearAll, 0)
+		}
+		c.bindPropagation(m)
+		c.mapIDs(m, slot)
 	}
 	c.openNodes()
-}
-
-func (c *compiler) hasSource(m *mount) bool { return m.Bind && !m.isRoot() && m.link == "" }
-
-// inTurn says that the tree of a bind mount is cloned when its turn in the list comes,
-// and its source only opened before: the kernel lists the mounts of a process in the order
-// in which they were made. A tree has to be cloned at once where its ids are mapped, where
-// it shall lead the host (it is the host's namespace that it is cloned from), where its
-// source can only be opened outside of the container's user namespace, and where there is
-// no new mount namespace to clone it in.
-func (c *compiler) inTurn(m *mount) bool {
-	if !c.hasSource(m) || m.ids != notMapped || c.in.detached() || c.leadsHost(m) {
-		return false
-	}
-	return c.in.Host.Rootless || !c.hasNamespace(specs.UserNamespace)
-}
-
-// makesMounts says that the stage's first process makes the mount namespace, and init is
-// born in it: sources are opened there, that are cloned in their turn.
-func (c *compiler) makesMounts() bool {
-	return !c.in.Host.Rootless && slices.ContainsFunc(c.mounts, func(m mount) bool { return c.inTurn(&m) })
-}
-
-// mountNamespace makes the mount namespace ahead of the fork. It is a copy of the host's,
-// so that paths mean there what they mean on the host.
-func (c *compiler) mountNamespace() {
-	if !c.makesMounts() {
-		return
-	}
-	c.step(c.namespacePointer(specs.MountNamespace), "create the mount namespace")
-	c.b.Call(nsenter.Unshare, nsenter.Imm(unix.CLONE_NEWNS))
-	c.cutOff()
-}
-
-// turnSources opens the sources that are cloned in their turn.
-func (c *compiler) turnSources() {
-	for i := range c.mounts {
-		m := &c.mounts[i]
-		if c.in.Host.Rootless || !c.inTurn(m) {
-			continue
-		}
-		c.openSource(m)
-		flags := uint64(unix.OPEN_TREE_CLOEXEC)
-		if m.SourceNoFollow {
-			flags |= unix.AT_SYMLINK_NOFOLLOW
-		}
-		c.b.CallTo(m.opened, nsenter.OpenTree, nsenter.Int(unix.AT_FDCWD), c.b.Str(c.absolute(m.Mount.Source)), nsenter.Imm(flags))
-	}
-}
-
-// ownTurnSources is turnSources for an ordinary user.
-func (c *compiler) ownTurnSources() {
-	for i := range c.mounts {
-		m := &c.mounts[i]
-		if !c.in.Host.Rootless || !c.inTurn(m) {
-			continue
-		}
-		c.openSource(m)
-		flags := uint64(unix.O_PATH)
-		if m.SourceNoFollow {
-			flags |= unix.O_NOFOLLOW
-		}
-		c.openat2(m.opened, nil, nsenter.Int(unix.AT_FDCWD), hostRelative(c.absolute(m.Mount.Source)), flags, unix.RESOLVE_NO_MAGICLINKS)
-	}
-}
-
-func (c *compiler) openSource(m *mount) {
-	c.step(m.pointer+"/source", "open the source of the bind mount")
-	m.opened = c.b.Slot("opened" + m.pointer[len("/mounts/"):])
-}
-
-// cloneSource clones the tree of a bind mount whose turn has come.
-func (c *compiler) cloneSource(m *mount) {
-	if m.opened == 0 {
-		return
-	}
-	c.step(m.pointer+"/source", "clone the source of the bind mount")
-	m.source = c.b.Slot("source" + m.pointer[len("/mounts/"):])
-	flags := uint64(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH)
-	if m.Recursive {
-		flags |= unix.AT_RECURSIVE
-	}
-	c.b.CallTo(m.source, nsenter.OpenTree, nsenter.Val(m.opened), c.b.Str(""), nsenter.Imm(flags))
-	c.close(m.opened)
-	c.finishSource(m)
-}
-
-// finishSource gives the tree of a bind mount its final attributes.
-func (c *compiler) finishSource(m *mount) {
-	c.attributes(m, m.source)
-	c.bindPropagation(m)
-	c.mapIDs(m, m.source)
-}
-
-// attributes sets those of the top mount of a tree, and those of all its mounts.
-func (c *compiler) attributes(m *mount, tree int) {
-	if m.SetAttr|m.ClearAttr != 0 {
-		c.step(m.pointer+"/options", "set the attributes of "+m.files())
-		c.setattr(nsenter.Val(tree), false, m.SetAttr, m.ClearAttr, 0)
-	}
-	if m.SetAll|m.ClearAll != 0 {
-		c.step(m.pointer+"/options", "set the attributes of all mounts of "+m.files())
-		c.setattr(nsenter.Val(tree), true, m.SetAll, m.ClearAll, 0)
-	}
-}
-
-// leadsHost says that what is mounted below a bind mount appears on the host: with the
-// option "shared", only where the root file system is shared as well, as under runc; and
-// in a user namespace, whose root could mount things on the host, not even then.
-func (c *compiler) leadsHost(m *mount) bool {
-	rootWord, _ := propagationFlag(c.spec.Linux.RootfsPropagation)
-	list := m.Propagation
-	return len(list) > 0 && list[len(list)-1]&unix.MS_SHARED != 0 && !c.hasNamespace("user") && rootWord == unix.MS_SHARED
 }
 
 // bindPropagation applies the propagation options in their order. Without any, a
@@ -165,9 +59,14 @@ func (c *compiler) bindPropagation(m *mount) {
 	if len(list) == 0 {
 		list, pointer = []uint64{follow}, m.pointer
 	}
-	if first := list[0]; !c.leadsHost(m) && (first&unix.MS_REC == 0 || first&unix.MS_SHARED != 0) {
+	first, last := list[0], list[len(list)-1]
+	rootWord, _ := propagationFlag(c.spec.Linux.RootfsPropagation)
+	shared := last&unix.MS_SHARED != 0 && !c.hasNamespace("user") && rootWord == unix.MS_SHARED
+	if !shared && (first&unix.MS_REC == 0 || first&unix.MS_SHARED != 0) {
 		// The clones of shared mounts are their peers: what the options leave of
-		// them below the top mount would lead the host.
+		// them below the top mount would lead the host. In a user namespace its root
+		// could mount things on the host, so there not even "shared" makes a peer; and
+		// elsewhere only with a shared root file system, as under runc.
 		list = append([]uint64{follow}, list...)
 	}
 	for _, p := range list {

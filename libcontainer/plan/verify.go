@@ -124,7 +124,6 @@ const (
 	named           // a file of the container's tree, by openat2
 	selfTree        // a clone of a named file
 	ownFile         // a file in a file system that the program made
-	hostFile        // a file of the host's tree, opened to be cloned
 )
 
 type verifier struct {
@@ -133,8 +132,6 @@ type verifier struct {
 	fork, parent int
 	joined       bool // a namespace was joined, in the host part
 	moved        bool // the first target was touched
-	ownMounts    bool // the first process has made the mount namespace
-	cut          bool // what is mounted is kept from the host
 	rootAttached bool
 	inside       bool   // the container's root is the process's own
 	root         uint64 // slot of the root file system's tree
@@ -201,9 +198,6 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 		}
 	case nsenter.OpenTree:
 		v.origins[dst] = hostTree
-		if in.Args[2].Value&unix.OPEN_TREE_CLONE == 0 {
-			v.origins[dst] = hostFile
-		}
 		if in.Args[0].Kind == nsenter.SlotValue {
 			switch from := v.origins[in.Args[0].Value]; {
 			case from == ownTree:
@@ -216,16 +210,11 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 		v.origins[dst] = ownTree
 	case nsenter.Openat2:
 		v.origins[dst] = named
-		if in.Args[0].Kind == nsenter.Immediate && !v.rootAttached {
-			v.origins[dst] = hostFile
-		}
 		if from := v.origins[in.Args[0].Value]; in.Args[0].Kind == nsenter.SlotValue && (from == ownTree || from == ownFile) && v.how(in, 2) == beneath {
 			v.origins[dst] = ownFile
 		}
 	case nsenter.Setns, nsenter.Unshare:
-		v.ownMounts = v.ownMounts || in.Sys == nsenter.Unshare && in.Args[0] == nsenter.Imm(unix.CLONE_NEWNS)
-		// A new mount namespace is a copy of the host's: paths mean the same there.
-		v.joined = v.joined || in.Sys == nsenter.Setns || in.Args[0] != nsenter.Imm(unix.CLONE_NEWNS)
+		v.joined = true
 		v.inside = v.inside || v.rootAttached && in.Sys == nsenter.Setns && !v.r.Detached
 	case nsenter.Chroot:
 		v.inside = true
@@ -239,7 +228,6 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 	case nsenter.Personality, nsenter.SchedSetattr, nsenter.IoprioSet, nsenter.SetMempolicy:
 		v.musts = append(v.musts, i)
 	case nsenter.MountSetattr, nsenter.Fsconfig, nsenter.PivotRoot, nsenter.Umount2:
-		v.cut = v.cut || v.cutsOff(in)
 		v.musts = append(v.musts, i)
 		v.inside = v.inside || in.Sys == nsenter.PivotRoot
 	}
@@ -266,23 +254,16 @@ func (v *verifier) entered(i int, in *nsenter.Instruction) error {
 	return nil
 }
 
-// sources is rule 3: nothing is mounted before the mount namespace is cut off from the
-// host's, every source is open before the first target is touched, and a tree has its final attributes while it is detached. Later it may only
+// sources is rule 3: every source is open before the first target is touched,
+// and a tree has its final attributes while it is detached. Later it may only
 // become read-only, or the root get its propagation, before any payload runs.
 func (v *verifier) sources(i int, in *nsenter.Instruction) error {
 	switch in.Sys {
-	case nsenter.MoveMount:
-		if !v.cut && !v.r.Detached {
-			return v.broken(i, "rule 3: something is mounted while the host can see it")
-		}
 	case nsenter.OpenTree:
 		if v.moved && (in.Args[0].Kind != nsenter.SlotValue || v.origins[in.Args[0].Value] == unknown) {
 			return v.broken(i, "rule 3: a source is opened after the first target was touched")
 		}
 	case nsenter.MountSetattr:
-		if in.Args[0].Kind == nsenter.Immediate && i < v.fork && !v.ownMounts {
-			return v.broken(i, "rule 3: the mounts of the host change")
-		}
 		if in.Args[0].Kind != nsenter.SlotValue || !containsSlot(v.attached, in.Args[0].Value) {
 			return nil
 		}
@@ -301,15 +282,6 @@ func (v *verifier) sources(i int, in *nsenter.Instruction) error {
 		}
 	}
 	return nil
-}
-
-// cutsOff says that a call keeps what is mounted in its mount namespace from the host.
-func (v *verifier) cutsOff(in *nsenter.Instruction) bool {
-	if in.Sys != nsenter.MountSetattr || in.Args[0] != nsenter.Int(unix.AT_FDCWD) || in.Args[2].Value&unix.AT_RECURSIVE == 0 || in.Args[3].Kind != nsenter.DataAddr {
-		return false
-	}
-	propagation := v.p.Pointed(in.Args[3], 2)
-	return propagation == unix.MS_SLAVE || propagation == unix.MS_PRIVATE
 }
 
 func containsSlot(list []uint64, slot uint64) bool {

@@ -13,7 +13,7 @@ import (
 // quick are programs that brig passes and that take a second or two.
 var quick = [...]string{
 	"create", "default", "hooks_stdin", "hostname", "kill_no_effect", "linux_devices", "linux_masked_paths", "linux_ns_nopath", "linux_ns_path_type",
-	"linux_readonly_paths", "linux_rootfs_propagation", "linux_seccomp", "linux_sysctl", "linux_uid_mappings", "mounts", "process",
+	"linux_readonly_paths", "linux_rootfs_propagation", "linux_seccomp", "linux_sysctl", "linux_uid_mappings", "process",
 	"process_oom_score_adj", "process_rlimits_fail", "process_user", "root_readonly_true", "state",
 }
 

@@ -34,13 +34,13 @@ func (n named) below(dir string) bool { return strings.HasPrefix(n.path, dir+"/"
 func (n named) single() bool { return !strings.Contains(n.path, "/") && n.path != ".." }
 
 // inside says that the process has entered a namespace of the container, or is about to
-// be its init. A new mount namespace is a copy of the host's, where paths mean the same.
+// be its init.
 func (s *spoken) inside() bool {
 	if s.part == partInit {
 		return true
 	}
 	return s.part == partStage && slices.ContainsFunc(s.history, func(h spoken) bool {
-		return h.nr == unix.SYS_SETNS || h.nr == unix.SYS_UNSHARE && h.args[0] != unix.CLONE_NEWNS
+		return h.nr == unix.SYS_SETNS || h.nr == unix.SYS_UNSHARE
 	})
 }
 
