@@ -220,6 +220,9 @@ func (m *made) startWithHooks() error {
 	if err := m.runtime.startHooks(m.rec, m.handles); err != nil {
 		return err
 	}
+	// Held longer, they would keep the mounts and the network alive that poststop hooks
+	// find gone.
+	m.handles.close()
 	return m.commit()
 }
 

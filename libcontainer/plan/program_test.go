@@ -148,6 +148,14 @@ func (b *broken) insert(i int, sys nsenter.Sys, args ...nsenter.Arg) {
 	b.Instructions = slices.Insert(b.Instructions, i, in)
 }
 
+// store puts a copy of an operand into an offset of scratch space before instruction i.
+func (b *broken) store(i, to int, value nsenter.Arg) {
+	in := nsenter.Instruction{Op: nsenter.OpStore, Width: 4, Dst: nsenter.NoSlot}
+	in.Args[0], in.Args[1] = nsenter.Addr(to), value
+	b.shift(i+1, 1)
+	b.Instructions = slices.Insert(b.Instructions, i, in)
+}
+
 // swap exchanges two instructions that nothing jumps between.
 func (b *broken) swap(i, k int) {
 	b.Instructions[i], b.Instructions[k] = b.Instructions[k], b.Instructions[i]

@@ -80,7 +80,7 @@ func Verify(p *nsenter.Program, r Requirements) error {
 	v.rootAttached = r.Join != nil && r.HostHook == nil
 	v.inside = v.rootAttached && !r.Join.Root
 	rules := [...]func(i int, in *nsenter.Instruction) error{
-		v.joins, v.terminals, v.paths, v.entered, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
+		v.joins, v.terminals, v.paths, v.entered, v.ownMounts, v.sources, v.mountSources, v.cloexec, v.branches, v.creation,
 	}
 	for i := range p.Instructions {
 		in := &p.Instructions[i]
@@ -132,6 +132,7 @@ type verifier struct {
 	fork, parent int
 	joined       bool // a namespace was joined, in the host part
 	moved        bool // the first target was touched
+	cut          bool // what is mounted is kept from the host
 	rootAttached bool
 	inside       bool   // the container's root is the process's own
 	root         uint64 // slot of the root file system's tree

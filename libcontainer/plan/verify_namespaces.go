@@ -41,13 +41,27 @@ func (v *verifier) entersTime(i int, in *nsenter.Instruction) bool {
 	return enters.Sys == nsenter.Setns && enters.Args[0] == nsenter.Val(in.Dst) && enters.Args[1] == nsenter.Imm(unix.CLONE_NEWTIME) && len(enters.On) == 0
 }
 
-// onlySent says that no call takes the fd of a slot: it goes into messages alone.
+// onlySent says that no call takes the fd of a slot: it is put into a message that is sent
+// to brig at once, and nothing else takes it from there.
 func (v *verifier) onlySent(slot int) bool {
 	for i := range v.p.Instructions {
 		in := &v.p.Instructions[i]
-		if in.Op == nsenter.OpCall && slices.Contains(in.Args[:], nsenter.Val(slot)) {
+		if !v.takes(in, slot) {
+			continue
+		}
+		sends := &v.p.Instructions[i+1]
+		if in.Op != nsenter.OpStore || sends.Op != nsenter.OpCall || sends.Sys != nsenter.Sendmsg || sends.Args[0] != nsenter.Imm(uint64(v.r.Control)) {
+			return false
+		}
+		to := int(in.Args[0].Value)
+		if slices.ContainsFunc(v.p.Instructions, func(other nsenter.Instruction) bool { return v.takes(&other, to) }) {
 			return false
 		}
 	}
 	return true
+}
+
+// takes says whether an instruction reads a slot.
+func (v *verifier) takes(in *nsenter.Instruction, slot int) bool {
+	return slices.Contains(in.Args[:], nsenter.Val(slot))
 }

@@ -78,6 +78,13 @@ func TestVerifyHandles(t *testing.T) {
 		"one of them is made stdio": func(b *broken) {
 			b.insert(opened(b)+1, nsenter.Dup3, b.slot("handles", nsenter.Openat, 1), nsenter.Imm(0), nsenter.Imm(0))
 		},
+		"one of them is copied": func(b *broken) {
+			b.store(opened(b)+1, b.Report, nsenter.Val(b.Instructions[opened(b)].Dst))
+		},
+		"one of them is kept of what is sent": func(b *broken) {
+			sent := b.call("start", nsenter.Sendmsg, 0) - 1
+			b.store(b.middle(), b.Report, nsenter.Val(int(b.Instructions[sent].Args[0].Value)))
+		},
 		"the hooks are not in the plan": nil,
 	} {
 		t.Run(name, func(t *testing.T) {

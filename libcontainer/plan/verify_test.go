@@ -89,6 +89,25 @@ var violations = [...]struct {
 		b.insert(b.call("propagation", nsenter.MountSetattr, 0), nsenter.OpenTree, nsenter.Int(unix.AT_FDCWD), b.str(""), nsenter.Imm(unix.OPEN_TREE_CLOEXEC))
 	}},
 
+	{"no mount namespace", "rule 3: init is not born", func(b *broken) {
+		k := b.call("fork", nsenter.Clone3, 0)
+		b.arg(k, 0, b.words(unix.CLONE_NEWPID, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+	}},
+	{"a source that is no clone", "rule 3: a tree is opened", func(b *broken) {
+		b.arg(b.call("sources", nsenter.OpenTree, 0), 2, nsenter.Imm(unix.OPEN_TREE_CLOEXEC))
+	}},
+	{"the host's own mounts cut off", "rule 3: the mounts of the host", func(b *broken) {
+		b.insert(b.call("sources", nsenter.OpenTree, 0), nsenter.MountSetattr, nsenter.Int(unix.AT_FDCWD), b.str(""),
+			nsenter.Imm(unix.AT_EMPTY_PATH|unix.AT_RECURSIVE), b.words(0, 0, unix.MS_SLAVE, 0), nsenter.Imm(32))
+	}},
+	{"mounts that the host sees", "rule 3: something is mounted", func(b *broken) { b.drop(b.call("propagation", nsenter.MountSetattr, 0)) }},
+	{"mounts that lead the host", "rule 3: something is mounted", func(b *broken) {
+		b.arg(b.call("propagation", nsenter.MountSetattr, 0), 3, b.words(0, 0, unix.MS_SHARED, 0))
+	}},
+	{"the top mount alone cut off", "rule 3: something is mounted", func(b *broken) {
+		b.arg(b.call("propagation", nsenter.MountSetattr, 0), 2, nsenter.Imm(unix.AT_EMPTY_PATH))
+	}},
+	{"one directory cut off", "rule 1", func(b *broken) { b.arg(b.call("propagation", nsenter.MountSetattr, 0), 1, b.str("tmp")) }},
 	{"source after the first target", "rule 3", func(b *broken) {
 		b.insert(b.middle(), nsenter.OpenTree, nsenter.Val(b.Report), b.str(""), nsenter.Imm(unix.OPEN_TREE_CLOEXEC))
 	}},

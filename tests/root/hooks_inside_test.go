@@ -217,6 +217,8 @@ func TestHooksRootless(t *testing.T) {
 			b.hook("createContainer", hookOf(look+b.rootfs+"/tmp/log"))
 			b.hook("startContainer", insideHook(look+"/tmp/log"))
 			b.args("/bin/sh", "-c", look+"/tmp/log")
+			// brig holds none of them any more when the container is gone.
+			b.hook("poststop", hookOf("ls -l /proc/$PPID/fd | grep -cE ' (user|mnt|pid|net|ipc|uts|time|cgroup):' >"+b.dir+"/held; true"))
 			if r := b.startWithHooks(verb); r.code != 0 {
 				t.Fatalf("exit %d, %q", r.code, r.err)
 			}
@@ -224,6 +226,7 @@ func TestHooksRootless(t *testing.T) {
 			if len(lines) != 3 || lines[0] != lines[2] || lines[1] != lines[2] || !strings.HasPrefix(lines[0], "hook 0 user:[") {
 				t.Errorf("%q", lines)
 			}
+			equal(t, reads(t, b.dir+"/held"), "0\n")
 		})
 	}
 }
