@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,6 +33,10 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if signal.Ignored(unix.SIGHUP) {
+		// Under nohup: payloads would ignore it too.
+		signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
+	}
 	role := os.Getenv(roleVariable)
 	os.Unsetenv(roleVariable)
 	switch {
