@@ -69,7 +69,7 @@ vm-shell: deps-vm build ## a shell on a test machine (KERNEL=trixie), with brig 
 security: deps-test build ## every test of what a container may not do, counted by section
 	BRIG_FAULTS=all $(GO) run ./tests/summary -sections tests/security.txt -tags $(TAGS) -count=1 -timeout=180m
 
-# As root, on a machine with cgroup v2; it takes half an hour.
+# As root, on a machine with cgroup v2; it takes a quarter of an hour.
 faults: deps-test build ## kill brig before each of its system calls, and let each of them fail
 	BRIG_FAULTS=all $(GO) run ./tests/summary -sections tests/faults.txt -tags $(TAGS) -count=1 -timeout=180m
 

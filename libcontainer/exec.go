@@ -173,9 +173,7 @@ func (j *joining) facts(in *plan.Input) error {
 	}
 	defer proc.close()
 	if len(j.handles) > 0 {
-		if j.cgroupNS, err = j.handles.enteredBy(in); err != nil {
-			return err
-		}
+		j.cgroupNS = j.handles.enteredBy(in)
 	} else if in.Join.Namespaces, err = proc.otherNamespaces(j.rec.Pid); err != nil {
 		f := fault.Hostf("", err, "look at the namespaces of process %d", j.rec.Pid)
 		if in.Host.Rootless && errors.Is(err, unix.EACCES) {
@@ -373,6 +371,9 @@ func (j *joining) close() {
 	}
 	if j.group != nil {
 		j.group.Close()
+	}
+	if len(j.handles) > 0 {
+		j.cgroupNS = -1 // it belongs to who has the handles
 	}
 	for _, fd := range [...]int{j.init, j.pidfd, j.cgroupNS, j.root} {
 		if fd >= 0 {

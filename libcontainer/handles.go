@@ -72,20 +72,19 @@ func (r *Runtime) handedHooks(rec *record, control int) error {
 	return nil
 }
 
-// enteredBy says that the namespaces of init are entered one by one.
-func (h handles) enteredBy(in *plan.Input) (cgroupNS int, err error) {
+// enteredBy says that the namespaces of init are entered one by one. The cgroup namespace,
+// -1 for none, is entered later, and stays one of the handles.
+func (h handles) enteredBy(in *plan.Input) (cgroupNS int) {
 	cgroupNS = -1
 	for _, one := range h {
 		in.Join.Namespaces |= one.flag
-		if one.flag != unix.CLONE_NEWCGROUP {
-			in.Join.Handles = append(in.Join.Handles, one.flag)
+		if one.flag == unix.CLONE_NEWCGROUP {
+			cgroupNS = one.fd
 			continue
 		}
-		if cgroupNS, err = unix.FcntlInt(uintptr(one.fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
-			return -1, fault.Hostf("", err, "duplicate the cgroup namespace of init")
-		}
+		in.Join.Handles = append(in.Join.Handles, one.flag)
 	}
-	return cgroupNS, nil
+	return cgroupNS
 }
 
 // files are the fds that the program of enteredBy expects.

@@ -107,7 +107,7 @@ func (r *Runtime) startAndNotify(d *directory, rec *record) error {
 func (r *Runtime) startInside(d *directory, rec *record) error {
 	kept, err := rec.kept()
 	if err != nil {
-		return err
+		return errors.Join(err, r.end(d, rec))
 	}
 	if !kept.Handed {
 		if err := r.startHooks(rec, nil); err != nil {

@@ -8,7 +8,7 @@ import (
 
 // ownMounts is the part of rule 3 that keeps the host's mounts as they are: what is cloned
 // from them is a clone, and nothing is mounted but by init, in a mount namespace of its own
-// that has been cut off from the host's.
+// that has been cut off from the host's, or else on a tree that is attached nowhere.
 func (v *verifier) ownMounts(i int, in *nsenter.Instruction) error {
 	switch in.Sys {
 	case nsenter.Clone3:
@@ -25,7 +25,7 @@ func (v *verifier) ownMounts(i int, in *nsenter.Instruction) error {
 		}
 		v.cut = v.cut || v.cutsOff(in)
 	case nsenter.MoveMount:
-		if !v.cut && !v.r.Detached {
+		if !v.container(i) || !v.cut && !v.r.Detached {
 			return v.broken(i, "rule 3: something is mounted while the host can see it")
 		}
 	}

@@ -46,15 +46,18 @@ func (v *verifier) entersTime(i int, in *nsenter.Instruction) bool {
 func (v *verifier) onlySent(slot int) bool {
 	for i := range v.p.Instructions {
 		in := &v.p.Instructions[i]
-		if !v.takes(in, slot) {
+		if !takes(in, slot) {
 			continue
+		}
+		if i+1 == len(v.p.Instructions) {
+			return false
 		}
 		sends := &v.p.Instructions[i+1]
 		if in.Op != nsenter.OpStore || sends.Op != nsenter.OpCall || sends.Sys != nsenter.Sendmsg || sends.Args[0] != nsenter.Imm(uint64(v.r.Control)) {
 			return false
 		}
 		to := int(in.Args[0].Value)
-		if slices.ContainsFunc(v.p.Instructions, func(other nsenter.Instruction) bool { return v.takes(&other, to) }) {
+		if slices.ContainsFunc(v.p.Instructions, func(other nsenter.Instruction) bool { return takes(&other, to) }) {
 			return false
 		}
 	}
@@ -62,6 +65,6 @@ func (v *verifier) onlySent(slot int) bool {
 }
 
 // takes says whether an instruction reads a slot.
-func (v *verifier) takes(in *nsenter.Instruction, slot int) bool {
+func takes(in *nsenter.Instruction, slot int) bool {
 	return slices.Contains(in.Args[:], nsenter.Val(slot))
 }

@@ -107,6 +107,10 @@ var violations = [...]struct {
 	{"the top mount alone cut off", "rule 3: something is mounted", func(b *broken) {
 		b.arg(b.call("propagation", nsenter.MountSetattr, 0), 2, nsenter.Imm(unix.AT_EMPTY_PATH))
 	}},
+	{"a mount before there is init", "rule 3: something is mounted", func(b *broken) {
+		b.insert(b.call("fork", nsenter.Clone3, 0), nsenter.MoveMount, b.slot("sources", nsenter.OpenTree, 0), b.str(""),
+			nsenter.Int(unix.AT_FDCWD), b.str(""), nsenter.Imm(0))
+	}},
 	{"one directory cut off", "rule 1", func(b *broken) { b.arg(b.call("propagation", nsenter.MountSetattr, 0), 1, b.str("tmp")) }},
 	{"source after the first target", "rule 3", func(b *broken) {
 		b.insert(b.middle(), nsenter.OpenTree, nsenter.Val(b.Report), b.str(""), nsenter.Imm(unix.OPEN_TREE_CLOEXEC))
