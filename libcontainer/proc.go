@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"brig/libcontainer/fault"
+	"brig/libcontainer/plan"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,39 +109,24 @@ func parseStat(raw []byte) (process, error) {
 	return process{comm: string(raw[open+1 : end]), state: fields[statState][0], startTime: start}, nil
 }
 
-// namespaceFiles are the files of /proc/PID/ns, with the flags of setns.
-var namespaceFiles = [...]struct {
-	name string
-	flag uint64
-}{
-	{"user", unix.CLONE_NEWUSER},
-	{"mnt", unix.CLONE_NEWNS},
-	{"pid", unix.CLONE_NEWPID},
-	{"net", unix.CLONE_NEWNET},
-	{"ipc", unix.CLONE_NEWIPC},
-	{"uts", unix.CLONE_NEWUTS},
-	{"cgroup", unix.CLONE_NEWCGROUP},
-	{"time", unix.CLONE_NEWTIME},
-}
-
 // otherNamespaces are the CLONE_ flags of the namespaces of a process that are not
 // brig's own.
 func (p procfs) otherNamespaces(pid int) (uint64, error) {
 	flags := uint64(0)
-	for _, ns := range namespaceFiles {
-		own, err := p.link("self/ns/" + ns.name)
+	for _, ns := range plan.NamespaceFiles {
+		own, err := p.link("self/ns/" + ns.Name)
 		if errors.Is(err, unix.ENOENT) {
 			continue // a kernel without this type
 		}
 		if err != nil {
 			return 0, err
 		}
-		theirs, err := p.link(strconv.Itoa(pid) + "/ns/" + ns.name)
+		theirs, err := p.link(strconv.Itoa(pid) + "/ns/" + ns.Name)
 		if err != nil {
 			return 0, err
 		}
 		if own != theirs {
-			flags |= ns.flag
+			flags |= ns.Flag
 		}
 	}
 	return flags, nil

@@ -81,12 +81,10 @@ func (c *compiler) consoleSize(ptmx int) {
 }
 
 func (c *compiler) sendTerminal(ptmx int) {
-	message, control := c.b.Buffer("message", 8), c.b.Buffer("cmsg", cmsgSize)
+	message := c.b.Buffer("message", 8)
 	c.b.Store(message, 4, nsenter.Imm(nsenter.MessageTerminal))
-	c.storeCmsg(control)
+	header, control := c.fdMessage(message, 4)
 	c.b.Store(control+cmsgFD, 4, nsenter.Val(ptmx))
-	iov := c.b.ArgWords(nsenter.Addr(message), nsenter.Imm(4))
-	header := c.b.ArgWords(nsenter.Null(), nsenter.Imm(0), iov, nsenter.Imm(1), nsenter.Addr(control), nsenter.Imm(cmsgSize), nsenter.Imm(0))
 	c.b.Call(nsenter.Sendmsg, c.control, header, nsenter.Imm(unix.MSG_NOSIGNAL))
 }
 

@@ -7,23 +7,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// namespaceFile is the file of one of a process's namespaces.
-type namespaceFile struct {
+// NamespaceFile is the file of one of a process's namespaces in /proc/PID/ns, and the flag
+// of setns for it.
+type NamespaceFile struct {
+	Name string
+	Flag uint64
 	kind specs.LinuxNamespaceType
-	name string
 }
 
-// ownNamespaces are the files of a process's namespaces below /proc/self/ns, in the
-// order in which an ordinary user may enter them.
-var ownNamespaces = [...]namespaceFile{
-	{specs.UserNamespace, "user"},
-	{specs.MountNamespace, "mnt"},
-	{specs.PIDNamespace, "pid"},
-	{specs.NetworkNamespace, "net"},
-	{specs.IPCNamespace, "ipc"},
-	{specs.UTSNamespace, "uts"},
-	{specs.TimeNamespace, "time"},
-	{specs.CgroupNamespace, "cgroup"},
+// NamespaceFiles are those of all types, in the order in which an ordinary user may enter
+// them.
+var NamespaceFiles = [...]NamespaceFile{
+	{"user", unix.CLONE_NEWUSER, specs.UserNamespace},
+	{"mnt", unix.CLONE_NEWNS, specs.MountNamespace},
+	{"pid", unix.CLONE_NEWPID, specs.PIDNamespace},
+	{"net", unix.CLONE_NEWNET, specs.NetworkNamespace},
+	{"ipc", unix.CLONE_NEWIPC, specs.IPCNamespace},
+	{"uts", unix.CLONE_NEWUTS, specs.UTSNamespace},
+	{"time", unix.CLONE_NEWTIME, specs.TimeNamespace},
+	{"cgroup", unix.CLONE_NEWCGROUP, specs.CgroupNamespace},
 }
 
 // handle is a namespace of init that is handed to brig.
@@ -49,13 +51,13 @@ func (c *compiler) openHandles() {
 	dir := c.b.Slot("ns")
 	c.step("/hooks", "open the namespaces that hooks enter")
 	c.openat2(dir, nil, nsenter.Val(c.proc), "self/ns", unix.O_PATH|unix.O_DIRECTORY, selfFile)
-	for _, ns := range ownNamespaces {
+	for _, ns := range NamespaceFiles {
 		if !c.hasNamespace(ns.kind) {
 			continue
 		}
-		fd := c.b.Slot(ns.name + "_ns")
-		c.b.CallTo(fd, nsenter.Openat, nsenter.Val(dir), c.b.Str(ns.name), nsenter.Imm(unix.O_RDONLY|unix.O_CLOEXEC))
-		c.handles = append(c.handles, handle{namespaceFlag(ns.kind), fd})
+		fd := c.b.Slot(ns.Name + "_ns")
+		c.b.CallTo(fd, nsenter.Openat, nsenter.Val(dir), c.b.Str(ns.Name), nsenter.Imm(unix.O_RDONLY|unix.O_CLOEXEC))
+		c.handles = append(c.handles, handle{ns.Flag, fd})
 	}
 	c.close(dir)
 	if len(labelsOf(c.in)) == 0 {
@@ -69,11 +71,9 @@ func (c *compiler) handOver() {
 		return
 	}
 	c.step("/hooks", "hand over the namespaces that hooks enter")
-	message, control := c.b.Buffer("message", 16), c.b.Buffer("cmsg", cmsgSize)
+	message := c.b.Buffer("message", 16)
 	c.b.Store(message, 4, nsenter.Imm(nsenter.MessageNamespace))
-	c.storeCmsg(control)
-	iov := c.b.ArgWords(nsenter.Addr(message), nsenter.Imm(16))
-	header := c.b.ArgWords(nsenter.Null(), nsenter.Imm(0), iov, nsenter.Imm(1), nsenter.Addr(control), nsenter.Imm(cmsgSize), nsenter.Imm(0))
+	header, control := c.fdMessage(message, 16)
 	for _, h := range c.handles {
 		c.b.Store(message+8, 4, nsenter.Imm(h.flag))
 		c.b.Store(control+cmsgFD, 4, nsenter.Val(h.slot))

@@ -202,19 +202,25 @@ func (c *compiler) storeCmsg(at int) {
 	c.b.Store(at+12, 4, nsenter.Imm(unix.SCM_RIGHTS))
 }
 
+// fdMessage is the struct msghdr of a message with one fd, and its control message, where
+// the fd is still to be stored.
+func (c *compiler) fdMessage(message int, size uint64) (header nsenter.Arg, control int) {
+	control = c.b.Buffer("cmsg", cmsgSize)
+	c.storeCmsg(control)
+	iov := c.b.ArgWords(nsenter.Addr(message), nsenter.Imm(size))
+	return c.b.ArgWords(nsenter.Null(), nsenter.Imm(0), iov, nsenter.Imm(1), nsenter.Addr(control), nsenter.Imm(cmsgSize), nsenter.Imm(0)), control
+}
+
 // reportChild is the parent part: it sends init's pid and pidfd to brig, which
 // maps the ids. If asked, it maps the ids of mounts with them, which needs the host's
 // privileges, and lets init go on.
 func (c *compiler) reportChild() {
 	c.b.Step("/linux/namespaces", "report init to brig")
 	message := c.b.Buffer("message", 16)
-	control := c.b.Buffer("cmsg", cmsgSize)
 	c.b.Store(message, 4, nsenter.Imm(nsenter.MessagePid))
 	c.b.Store(message+8, 4, nsenter.Val(c.init.pid))
-	c.storeCmsg(control)
+	header, control := c.fdMessage(message, 16)
 	c.b.Store(control+cmsgFD, 4, nsenter.Val(c.init.pidfd))
-	iov := c.b.ArgWords(nsenter.Addr(message), nsenter.Imm(16))
-	header := c.b.ArgWords(nsenter.Null(), nsenter.Imm(0), iov, nsenter.Imm(1), nsenter.Addr(control), nsenter.Imm(cmsgSize), nsenter.Imm(0))
 	c.b.Call(nsenter.Sendmsg, c.control, header, nsenter.Imm(unix.MSG_NOSIGNAL))
 	if c.mapsOwnIDs() {
 		c.b.Step("/linux/uidMappings", "wait for the mapping of ids")

@@ -28,7 +28,7 @@ func (v *verifier) ownNamespace(i int, in *nsenter.Instruction) bool {
 	if name == "time_for_children" {
 		return v.entersTime(i, in)
 	}
-	return v.r.HandsOver && slices.ContainsFunc(ownNamespaces[:], func(ns namespaceFile) bool { return ns.name == name }) && v.onlySent(in.Dst)
+	return v.r.HandsOver && slices.ContainsFunc(NamespaceFiles[:], func(ns NamespaceFile) bool { return ns.Name == name }) && v.onlySent(in.Dst)
 }
 
 // entersTime says that the call after an open enters the time namespace that it opened.
