@@ -205,6 +205,8 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 				v.origins[dst] = ownTree
 			case from == named && v.rootAttached:
 				v.origins[dst], v.cloneOf = selfTree, [2]uint64{dst, in.Args[0].Value}
+			case from == selfTree:
+				v.origins[dst] = selfTree // and cloneOf is not it: it is mounted nowhere
 			}
 		}
 	case nsenter.Fsmount:

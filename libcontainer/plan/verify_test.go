@@ -133,6 +133,15 @@ var violations = [...]struct {
 	{"read-only clone on another path", "rule 4", func(b *broken) {
 		b.arg(b.call("readonlyPaths", nsenter.MoveMount, 0), 2, b.slot("devices", nsenter.Openat2, 0))
 	}},
+	{"clone of a clone of a file of the container on another path", "rule 4", func(b *broken) {
+		b.insert(b.call("readonlyPaths", nsenter.MoveMount, 0), nsenter.OpenTree, b.slot("readonlyPaths", nsenter.OpenTree, 0), b.str(""),
+			nsenter.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH))
+		again := b.call("readonlyPaths", nsenter.OpenTree, 1)
+		b.Instructions[again].Dst = b.Instructions[b.call("maskedPaths", nsenter.OpenTree, 0)].Dst
+		move := b.call("readonlyPaths", nsenter.MoveMount, 0)
+		b.arg(move, 0, nsenter.Val(b.Instructions[again].Dst))
+		b.arg(move, 2, b.slot("devices", nsenter.Openat2, 0))
+	}},
 	{"clone of a file of the container as a mask", "rule 4", func(b *broken) {
 		k := b.call("maskedPaths", nsenter.OpenTree, 0)
 		b.arg(k, 0, b.slot("devices", nsenter.Openat2, 0))
