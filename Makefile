@@ -18,7 +18,7 @@ COMMIT ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 
 # The docs package of the command line library costs half a millisecond at every
 # start; osusergo and netgo keep libc out of whatever may import os/user or net.
-TAGS := urfave_cli_no_docs,osusergo,netgo
+TAGS := osusergo,netgo
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 GOFUMPT_VERSION := v0.12.0

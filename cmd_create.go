@@ -5,13 +5,11 @@ import (
 
 	"brig/libcontainer"
 	"brig/libcontainer/fault"
-
-	"github.com/urfave/cli/v2"
 )
 
 // creationFlags are common to create and run.
-func creationFlags() []cli.Flag {
-	return []cli.Flag{
+func creationFlags() []option {
+	return []option{
 		text("bundle", ".", "`DIR` with the config and the root file system", "b"),
 		text("config", "", "config `FILE`, if not config.json in the bundle", "f"),
 		text("pid-file", "", "write the pid of init to `FILE`"),
@@ -19,17 +17,17 @@ func creationFlags() []cli.Flag {
 		toggle("no-new-keyring", "keep the caller's session keyring"),
 		text("console-socket", "", "`SOCKET` that gets the terminal of a detached container"),
 		text("pidfd-socket", "", "`SOCKET` that gets a pidfd of init"),
-		number("preserve-fds", 0, "pass `N` more fds"),
+		number("preserve-fds", "pass `N` more fds"),
 	}
 }
 
-func createCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "create",
-		Usage:     "make a container whose init waits for start",
-		ArgsUsage: "ID",
-		Flags:     creationFlags(),
-		Action: func(c *cli.Context) error {
+func createCommand() *command {
+	return &command{
+		name:  "create",
+		usage: "make a container whose init waits for start",
+		args:  "ID",
+		flags: creationFlags(),
+		action: func(c *call) error {
 			o, err := creationOptions(c)
 			if err != nil {
 				return err
@@ -40,7 +38,7 @@ func createCommand() *cli.Command {
 }
 
 // creationOptions reads the flags of create and run.
-func creationOptions(c *cli.Context) (*libcontainer.CreateOptions, error) {
+func creationOptions(c *call) (*libcontainer.CreateOptions, error) {
 	id, err := oneArgument(c)
 	if err != nil {
 		return nil, err
@@ -48,22 +46,22 @@ func creationOptions(c *cli.Context) (*libcontainer.CreateOptions, error) {
 	return creationOptionsFor(c, id)
 }
 
-func creationOptionsFor(c *cli.Context, id string) (*libcontainer.CreateOptions, error) {
-	if c.Int("preserve-fds") < 0 {
-		return nil, fault.Configf("", "--preserve-fds: %d is less than 0", c.Int("preserve-fds"))
+func creationOptionsFor(c *call, id string) (*libcontainer.CreateOptions, error) {
+	if c.number("preserve-fds") < 0 {
+		return nil, fault.Configf("", "--preserve-fds: %d is less than 0", c.number("preserve-fds"))
 	}
 	o := &libcontainer.CreateOptions{
 		ID:           id,
-		Bundle:       libcontainer.Bundle{Dir: c.String("bundle"), Config: c.String("config")},
-		NoPivot:      c.Bool("no-pivot"),
-		NoNewKeyring: c.Bool("no-new-keyring"),
+		Bundle:       libcontainer.Bundle{Dir: c.text("bundle"), Config: c.text("config")},
+		NoPivot:      c.on("no-pivot"),
+		NoNewKeyring: c.on("no-new-keyring"),
 		Stdio:        [3]int{0, 1, 2},
 
-		PreserveFDs:   c.Int("preserve-fds"),
-		ConsoleSocket: c.String("console-socket"),
-		PidfdSocket:   c.String("pidfd-socket"),
+		PreserveFDs:   c.number("preserve-fds"),
+		ConsoleSocket: c.text("console-socket"),
+		PidfdSocket:   c.text("pidfd-socket"),
 	}
-	if name := c.String("pid-file"); name != "" {
+	if name := c.text("pid-file"); name != "" {
 		abs, err := filepath.Abs(name)
 		if err != nil {
 			return nil, fault.Hostf("", err, "find the pid file %s", name)
@@ -74,9 +72,9 @@ func creationOptionsFor(c *cli.Context, id string) (*libcontainer.CreateOptions,
 }
 
 // oneArgument is the container's ID, the only argument.
-func oneArgument(c *cli.Context) (string, error) {
-	if c.NArg() != 1 {
-		return "", fault.Configf("", "brig %s takes one argument, the container's ID, and got %d", c.Command.Name, c.NArg())
+func oneArgument(c *call) (string, error) {
+	if len(c.args) != 1 {
+		return "", fault.Configf("", "brig %s takes one argument, the container's ID, and got %d", c.verb, len(c.args))
 	}
-	return c.Args().First(), nil
+	return c.arg(0), nil
 }

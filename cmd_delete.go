@@ -1,22 +1,20 @@
 package main
 
-import "github.com/urfave/cli/v2"
-
-func deleteCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "delete",
-		Usage:     "remove a container that has stopped",
-		ArgsUsage: "ID",
-		Flags: []cli.Flag{
+func deleteCommand() *command {
+	return &command{
+		name:  "delete",
+		usage: "remove a container that has stopped",
+		args:  "ID",
+		flags: []option{
 			toggle("force", "kill it first; no error if it does not exist", "f"),
 			regexFlag(),
 		},
-		Action: func(c *cli.Context) error {
+		action: func(c *call) error {
 			id, err := oneArgument(c)
 			if err != nil {
 				return err
 			}
-			return each(c, id, func(id string) error { return runtime(c).Delete(id, c.Bool("force")) })
+			return each(c, id, func(id string) error { return runtime(c).Delete(id, c.on("force")) })
 		},
 	}
 }

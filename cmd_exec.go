@@ -10,17 +10,16 @@ import (
 	"brig/libcontainer/spec"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/urfave/cli/v2"
 )
 
-func execCommand(status *int) *cli.Command {
-	return &cli.Command{
-		Name:      "exec",
-		Usage:     "run a process in a container, confined as its own",
-		ArgsUsage: "ID CMD [ARG...]",
-		Description: "The process is that of the config with what the flags change, or with --process\n" +
+func execCommand() *command {
+	return &command{
+		name:  "exec",
+		usage: "run a process in a container, confined as its own",
+		args:  "ID CMD [ARG...]",
+		description: "The process is that of the config with what the flags change, or with --process\n" +
 			"that of a file, whole; then all other flags of the process are ignored.",
-		Flags: []cli.Flag{
+		flags: []option{
 			text("process", "", "`FILE` with the process as JSON", "p"),
 			text("cwd", "", "working `DIR`"),
 			texts("env", "`NAME=VALUE` of a variable; the last one counts", "e"),
@@ -36,38 +35,38 @@ func execCommand(status *int) *cli.Command {
 			toggle("detach", "do not wait", "d"),
 			text("pidfd-socket", "", "`SOCKET` that gets a pidfd of the process"),
 			text("pid-file", "", "write the pid to `FILE`"),
-			number("preserve-fds", 0, "pass `N` more fds"),
+			number("preserve-fds", "pass `N` more fds"),
 			toggle("ignore-paused", "allow exec in a paused container"),
 		},
-		Action: func(c *cli.Context) error {
-			*status = libcontainer.ExecStatus
+		action: func(c *call) error {
+			c.status = libcontainer.ExecStatus
 			o, err := execOptions(c)
 			if err != nil {
 				return err
 			}
-			*status, err = runtime(c).Exec(o)
+			c.status, err = runtime(c).Exec(o)
 			return err
 		},
 	}
 }
 
-func execOptions(c *cli.Context) (*libcontainer.ExecOptions, error) {
-	if c.NArg() == 0 {
+func execOptions(c *call) (*libcontainer.ExecOptions, error) {
+	if len(c.args) == 0 {
 		return nil, fault.Configf("", "brig exec takes the container's ID and a command, and got nothing")
 	}
-	if c.String("process") == "" && c.NArg() < 2 {
+	if c.text("process") == "" && len(c.args) < 2 {
 		return nil, fault.Configf("", "process args cannot be empty")
 	}
-	if c.Int("preserve-fds") < 0 {
-		return nil, fault.Configf("", "--preserve-fds: %d is less than 0", c.Int("preserve-fds"))
+	if c.number("preserve-fds") < 0 {
+		return nil, fault.Configf("", "--preserve-fds: %d is less than 0", c.number("preserve-fds"))
 	}
 	o := &libcontainer.ExecOptions{
-		ID: c.Args().First(), Cgroup: c.String("cgroup"), Detach: c.Bool("detach"), IgnorePaused: c.Bool("ignore-paused"),
-		PreserveFDs: c.Int("preserve-fds"), Stdio: [3]int{0, 1, 2}, ConsoleSocket: c.String("console-socket"),
-		PidfdSocket: c.String("pidfd-socket"),
+		ID: c.arg(0), Cgroup: c.text("cgroup"), Detach: c.on("detach"), IgnorePaused: c.on("ignore-paused"),
+		PreserveFDs: c.number("preserve-fds"), Stdio: [3]int{0, 1, 2}, ConsoleSocket: c.text("console-socket"),
+		PidfdSocket: c.text("pidfd-socket"),
 		Process:     func(base *specs.Process) (*specs.Process, error) { return processOf(c, base) },
 	}
-	if name := c.String("pid-file"); name != "" {
+	if name := c.text("pid-file"); name != "" {
 		abs, err := filepath.Abs(name)
 		if err != nil {
 			return nil, fault.Hostf("", err, "find the pid file %s", name)
@@ -79,8 +78,8 @@ func execOptions(c *cli.Context) (*libcontainer.ExecOptions, error) {
 
 // processOf is the process to run: that of --process, or the config's with what the
 // flags change.
-func processOf(c *cli.Context, base *specs.Process) (*specs.Process, error) {
-	if name := c.String("process"); name != "" {
+func processOf(c *call, base *specs.Process) (*specs.Process, error) {
+	if name := c.text("process"); name != "" {
 		p, warnings, err := spec.LoadProcess(name)
 		for _, w := range warnings {
 			warn(c, w)
@@ -91,21 +90,21 @@ func processOf(c *cli.Context, base *specs.Process) (*specs.Process, error) {
 		return nil, fault.Configf("/process", "the config has no process to start from").WithHint("give a whole one by --process")
 	}
 	p := *base
-	p.Args = c.Args().Tail()
-	p.Terminal = c.Bool("tty")
-	p.Env = append(p.Env[:len(p.Env):len(p.Env)], values(c, "env")...)
-	if cwd := c.String("cwd"); cwd != "" {
+	p.Args = c.args[1:]
+	p.Terminal = c.on("tty")
+	p.Env = append(p.Env[:len(p.Env):len(p.Env)], c.list("env")...)
+	if cwd := c.text("cwd"); cwd != "" {
 		p.Cwd = cwd
 	}
-	if label := c.String("process-label"); label != "" {
+	if label := c.text("process-label"); label != "" {
 		p.SelinuxLabel = label
 	}
-	if profile := c.String("apparmor"); profile != "" {
+	if profile := c.text("apparmor"); profile != "" {
 		p.ApparmorProfile = profile
 	}
-	p.NoNewPrivileges = p.NoNewPrivileges || c.Bool("no-new-privs")
-	p.Capabilities = withCapabilities(p.Capabilities, values(c, "cap"))
-	return &p, withUser(&p.User, c.String("user"), values(c, "additional-gids"))
+	p.NoNewPrivileges = p.NoNewPrivileges || c.on("no-new-privs")
+	p.Capabilities = withCapabilities(p.Capabilities, c.list("cap"))
+	return &p, withUser(&p.User, c.text("user"), c.list("additional-gids"))
 }
 
 // withCapabilities adds to the sets as runc does: to the ambient one only where the

@@ -8,19 +8,18 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 )
 
-func featuresCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "features",
-		Usage: "print what this brig can do, as JSON of the runtime-spec",
-		Action: func(c *cli.Context) error {
-			if c.NArg() != 0 {
-				return fault.Configf("", "brig features takes no argument, and got %d", c.NArg())
+func featuresCommand() *command {
+	return &command{
+		name:  "features",
+		usage: "print what this brig can do, as JSON of the runtime-spec",
+		action: func(c *call) error {
+			if len(c.args) != 0 {
+				return fault.Configf("", "brig features takes no argument, and got %d", len(c.args))
 			}
-			out := json.NewEncoder(c.App.Writer)
+			out := json.NewEncoder(c.stdout)
 			out.SetIndent("", "    ")
 			return out.Encode(supported())
 		},

@@ -6,24 +6,23 @@ import (
 
 	"brig/libcontainer/fault"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 )
 
-func killCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "kill",
-		Usage:     "send a signal (default SIGTERM) to the init of a container",
-		ArgsUsage: "ID [SIGNAL]",
-		Flags: []cli.Flag{
+func killCommand() *command {
+	return &command{
+		name:  "kill",
+		usage: "send a signal (default SIGTERM) to the init of a container",
+		args:  "ID [SIGNAL]",
+		flags: []option{
 			toggle("all", "send it to all processes; no error if there are none", "a"),
 			regexFlag(),
 		},
-		Action: func(c *cli.Context) error {
-			if c.NArg() < 1 || c.NArg() > 2 {
-				return fault.Configf("", "brig kill takes the container's ID and a signal, and got %d arguments", c.NArg())
+		action: func(c *call) error {
+			if len(c.args) < 1 || len(c.args) > 2 {
+				return fault.Configf("", "brig kill takes the container's ID and a signal, and got %d arguments", len(c.args))
 			}
-			name := c.Args().Get(1)
+			name := c.arg(1)
 			if name == "" {
 				name = "SIGTERM"
 			}
@@ -31,7 +30,7 @@ func killCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return each(c, c.Args().First(), func(id string) error { return runtime(c).Kill(id, sig, c.Bool("all")) })
+			return each(c, c.arg(0), func(id string) error { return runtime(c).Kill(id, sig, c.on("all")) })
 		},
 	}
 }

@@ -1,13 +1,11 @@
 package main
 
-import "github.com/urfave/cli/v2"
-
-func pauseCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "pause",
-		Usage:     "stop all processes of a container until resume",
-		ArgsUsage: "ID",
-		Action: func(c *cli.Context) error {
+func pauseCommand() *command {
+	return &command{
+		name:  "pause",
+		usage: "stop all processes of a container until resume",
+		args:  "ID",
+		action: func(c *call) error {
 			id, err := oneArgument(c)
 			if err != nil {
 				return err
@@ -17,12 +15,12 @@ func pauseCommand() *cli.Command {
 	}
 }
 
-func resumeCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "resume",
-		Usage:     "let the processes of a paused container go on",
-		ArgsUsage: "ID",
-		Action: func(c *cli.Context) error {
+func resumeCommand() *command {
+	return &command{
+		name:  "resume",
+		usage: "let the processes of a paused container go on",
+		args:  "ID",
+		action: func(c *call) error {
 			id, err := oneArgument(c)
 			if err != nil {
 				return err

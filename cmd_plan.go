@@ -7,18 +7,16 @@ import (
 	"brig/libcontainer"
 	"brig/libcontainer/fault"
 	"brig/nsenter"
-
-	"github.com/urfave/cli/v2"
 )
 
-func planCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "plan",
-		Usage: "print every system call that creating the container would make",
-		Description: "Nothing is run and no privilege is needed. Calls are printed as strace prints\n" +
+func planCommand() *command {
+	return &command{
+		name:  "plan",
+		usage: "print every system call that creating the container would make",
+		description: "Nothing is run and no privilege is needed. Calls are printed as strace prints\n" +
 			"them, with names in place of fds; a number after an errno or goto is the line\n" +
 			"at which the program goes on.",
-		Flags: []cli.Flag{
+		flags: []option{
 			text("bundle", ".", "`DIR` with the config and the root file system", "b"),
 			text("config", "", "config `FILE`, if not config.json in the bundle", "f"),
 			text("format", "text", "text or json"),
@@ -27,33 +25,33 @@ func planCommand() *cli.Command {
 			toggle("no-pivot", "the plan with --no-pivot"),
 			toggle("no-new-keyring", "the plan with --no-new-keyring"),
 		},
-		Action: showPlan,
+		action: showPlan,
 	}
 }
 
-func showPlan(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return fault.Configf("", "brig plan takes at most one argument, the container's ID, and got %d", c.NArg())
+func showPlan(c *call) error {
+	if len(c.args) > 1 {
+		return fault.Configf("", "brig plan takes at most one argument, the container's ID, and got %d", len(c.args))
 	}
-	id := c.Args().First()
+	id := c.arg(0)
 	if id == "" {
 		id = "ID"
 	}
 	o := &libcontainer.CreateOptions{
 		ID:      id,
-		Bundle:  libcontainer.Bundle{Dir: c.String("bundle"), Config: c.String("config")},
-		NoPivot: c.Bool("no-pivot"), NoNewKeyring: c.Bool("no-new-keyring"),
+		Bundle:  libcontainer.Bundle{Dir: c.text("bundle"), Config: c.text("config")},
+		NoPivot: c.on("no-pivot"), NoNewKeyring: c.on("no-new-keyring"),
 	}
-	p, group, err := runtime(c).Plan(o, c.Bool("run"), c.Bool("as-root"))
+	p, group, err := runtime(c).Plan(o, c.on("run"), c.on("as-root"))
 	if err != nil {
 		return err
 	}
-	switch format := c.String("format"); format {
+	switch format := c.text("format"); format {
 	case "text":
 		printPlan(c, p, group)
 		return nil
 	case "json":
-		out := json.NewEncoder(c.App.Writer)
+		out := json.NewEncoder(c.stdout)
 		out.SetEscapeHTML(false)
 		out.SetIndent("", "  ")
 		return out.Encode(planOf(p, group))
@@ -62,17 +60,17 @@ func showPlan(c *cli.Context) error {
 	}
 }
 
-func printPlan(c *cli.Context, p *nsenter.Program, group *libcontainer.CgroupPlan) {
+func printPlan(c *call, p *nsenter.Program, group *libcontainer.CgroupPlan) {
 	if group.Path != "" {
-		fmt.Fprintf(c.App.Writer, "cgroup %s\n", group.Path)
+		fmt.Fprintf(c.stdout, "cgroup %s\n", group.Path)
 		for _, w := range group.Writes {
-			fmt.Fprintf(c.App.Writer, "        %s: write %q to %s\n", w.Pointer, w.Value, w.File)
+			fmt.Fprintf(c.stdout, "        %s: write %q to %s\n", w.Pointer, w.Value, w.File)
 		}
 		if group.DeviceInstructions > 0 {
-			fmt.Fprintf(c.App.Writer, "        /linux/resources/devices: attach a device program of %d instructions\n", group.DeviceInstructions)
+			fmt.Fprintf(c.stdout, "        /linux/resources/devices: attach a device program of %d instructions\n", group.DeviceInstructions)
 		}
 	}
-	fmt.Fprint(c.App.Writer, p)
+	fmt.Fprint(c.stdout, p)
 }
 
 // planJSON is the plan for programs.

@@ -11,26 +11,24 @@ import (
 	"strings"
 
 	"brig/libcontainer/fault"
-
-	"github.com/urfave/cli/v2"
 )
 
-func psCommand() *cli.Command {
-	return &cli.Command{
-		Name:        "ps",
-		Usage:       "list the processes of a container",
-		ArgsUsage:   "ID [PS-OPTION...]",
-		Description: "The table is that of the host's ps, by default ps -ef, of which only the lines\nof the container are shown.",
-		Flags:       []cli.Flag{text("format", "table", "table or json", "f")},
-		Action: func(c *cli.Context) error {
-			if c.NArg() == 0 {
+func psCommand() *command {
+	return &command{
+		name:        "ps",
+		usage:       "list the processes of a container",
+		args:        "ID [PS-OPTION...]",
+		description: "The table is that of the host's ps, by default ps -ef, of which only the lines\nof the container are shown.",
+		flags:       []option{text("format", "table", "table or json", "f")},
+		action: func(c *call) error {
+			if len(c.args) == 0 {
 				return fault.Configf("", "brig ps takes the container's ID and options of ps, and got nothing")
 			}
-			format := c.String("format")
+			format := c.text("format")
 			if format != "table" && format != "json" {
 				return fault.Configf("", "invalid format option: %s", format)
 			}
-			pids, err := runtime(c).Pids(c.Args().First())
+			pids, err := runtime(c).Pids(c.arg(0))
 			if err != nil {
 				return err
 			}
@@ -38,13 +36,13 @@ func psCommand() *cli.Command {
 				if pids == nil {
 					pids = []int{}
 				}
-				return json.NewEncoder(c.App.Writer).Encode(pids)
+				return json.NewEncoder(c.stdout).Encode(pids)
 			}
-			options := c.Args().Tail()
+			options := c.args[1:]
 			if len(options) == 0 {
 				options = []string{"-ef"}
 			}
-			return psTable(c.App.Writer, options, pids)
+			return psTable(c.stdout, options, pids)
 		},
 	}
 }

@@ -15,30 +15,29 @@ import (
 	"brig/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 )
 
-func specCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "spec",
-		Usage: "write a hardened config.json",
-		Description: "The config closes all that can be closed: open what the program needs. The root\n" +
+func specCommand() *command {
+	return &command{
+		name:  "spec",
+		usage: "write a hardened config.json",
+		description: "The config closes all that can be closed: open what the program needs. The root\n" +
 			"file system is the directory rootfs in the bundle.",
-		Flags: []cli.Flag{
+		flags: []option{
 			text("bundle", ".", "`DIR` to write the config to", "b"),
 			text("file", "config.json", "name of the `FILE`", "f"),
 			toggle("rootless", "write a config for an ordinary user"),
 		},
-		Action: func(c *cli.Context) error {
-			if c.NArg() != 0 {
-				return fault.Configf("", "brig spec takes no argument, and got %d", c.NArg())
+		action: func(c *call) error {
+			if len(c.args) != 0 {
+				return fault.Configf("", "brig spec takes no argument, and got %d", len(c.args))
 			}
 			s := exampleSpec(c)
-			if c.Bool("rootless") {
+			if c.on("rootless") {
 				s = spec.ToRootless(s, os.Geteuid(), os.Getegid())
 			}
-			return writeSpec(filepath.Join(c.String("bundle"), c.String("file")), s)
+			return writeSpec(filepath.Join(c.text("bundle"), c.text("file")), s)
 		},
 	}
 }
@@ -77,7 +76,7 @@ func unwrapPath(err error) error {
 
 // exampleSpec is the hardened config for this host; what the host cannot enforce
 // is said on stderr.
-func exampleSpec(c *cli.Context) *specs.Spec {
+func exampleSpec(c *call) *specs.Spec {
 	controllers, err := availableControllers()
 	if err != nil {
 		warn(c, err.Error())
@@ -100,7 +99,7 @@ func availableControllers() ([]string, error) {
 }
 
 // rootfsSpec is the config of `brig run --rootfs`.
-func rootfsSpec(c *cli.Context, dir string, args []string) (*specs.Spec, error) {
+func rootfsSpec(c *call, dir string, args []string) (*specs.Spec, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fault.Hostf("", err, "find the root file system %s", dir)

@@ -1,13 +1,11 @@
 package main
 
-import "github.com/urfave/cli/v2"
-
-func startCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "start",
-		Usage:     "let the init of a created container execute the payload",
-		ArgsUsage: "ID",
-		Action: func(c *cli.Context) error {
+func startCommand() *command {
+	return &command{
+		name:  "start",
+		usage: "let the init of a created container execute the payload",
+		args:  "ID",
+		action: func(c *call) error {
 			id, err := oneArgument(c)
 			if err != nil {
 				return err

@@ -2,16 +2,14 @@ package main
 
 import (
 	"encoding/json"
-
-	"github.com/urfave/cli/v2"
 )
 
-func stateCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "state",
-		Usage:     "print the state of a container as JSON",
-		ArgsUsage: "ID",
-		Action: func(c *cli.Context) error {
+func stateCommand() *command {
+	return &command{
+		name:  "state",
+		usage: "print the state of a container as JSON",
+		args:  "ID",
+		action: func(c *call) error {
 			id, err := oneArgument(c)
 			if err != nil {
 				return err
@@ -20,7 +18,7 @@ func stateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			out := json.NewEncoder(c.App.Writer)
+			out := json.NewEncoder(c.stdout)
 			out.SetEscapeHTML(false)
 			out.SetIndent("", "  ")
 			return out.Encode(s)

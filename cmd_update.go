@@ -10,18 +10,17 @@ import (
 	"brig/libcontainer/spec"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/urfave/cli/v2"
 )
 
-func updateCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "update",
-		Usage:     "change the limits of a container",
-		ArgsUsage: "ID",
-		Description: "The limits are those of the flags, or with --resources those of a file with the\n" +
+func updateCommand() *command {
+	return &command{
+		name:  "update",
+		usage: "change the limits of a container",
+		args:  "ID",
+		description: "The limits are those of the flags, or with --resources those of a file with the\n" +
 			"JSON of /linux/resources; - is the standard input. Amounts of memory take k, m, g\n" +
 			"and t, by 1024; -1 is no limit. If one limit cannot be changed, all stay.",
-		Flags: []cli.Flag{
+		flags: []option{
 			text("resources", "", "`FILE` with the resources as JSON, or -", "r"),
 			text("blkio-weight", "", "weight of block I/O, 10 to 1000"),
 			text("cpu-period", "", "period of the CPU quota in `µs`"),
@@ -42,7 +41,7 @@ func updateCommand() *cli.Command {
 			text("l3-cache-schema", "", "`SCHEMA` of the L3 cache for the class of service"),
 			text("mem-bw-schema", "", "`SCHEMA` of memory bandwidth for the class of service"),
 		},
-		Action: func(c *cli.Context) error {
+		action: func(c *call) error {
 			id, err := oneArgument(c)
 			if err != nil {
 				return err
@@ -51,18 +50,18 @@ func updateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			rdt := &specs.LinuxIntelRdt{L3CacheSchema: c.String("l3-cache-schema"), MemBwSchema: c.String("mem-bw-schema")}
+			rdt := &specs.LinuxIntelRdt{L3CacheSchema: c.text("l3-cache-schema"), MemBwSchema: c.text("mem-bw-schema")}
 			return runtime(c).Update(id, resources, rdt)
 		},
 	}
 }
 
-func resourcesOf(c *cli.Context) (*specs.LinuxResources, error) {
-	if name := c.String("resources"); name != "" {
+func resourcesOf(c *call) (*specs.LinuxResources, error) {
+	if name := c.text("resources"); name != "" {
 		return resourcesFrom(c, name)
 	}
 	for _, name := range [...]string{"kernel-memory", "kernel-memory-tcp"} {
-		if c.String(name) != "" {
+		if c.text(name) != "" {
 			warn(c, "--"+name+": cgroup v2 has no such limit, ignored")
 		}
 	}
@@ -72,7 +71,7 @@ func resourcesOf(c *cli.Context) (*specs.LinuxResources, error) {
 			Period: f.unsigned("cpu-period"), Quota: f.signed("cpu-quota"), Burst: f.unsigned("cpu-burst"),
 			Shares: f.unsigned("cpu-share"), Idle: f.signed("cpu-idle"),
 			RealtimePeriod: f.unsigned("cpu-rt-period"), RealtimeRuntime: f.signed("cpu-rt-runtime"),
-			Cpus: c.String("cpuset-cpus"), Mems: c.String("cpuset-mems"),
+			Cpus: c.text("cpuset-cpus"), Mems: c.text("cpuset-mems"),
 		},
 		Memory: &specs.LinuxMemory{Limit: f.amount("memory"), Reservation: f.amount("memory-reservation"), Swap: f.amount("memory-swap")},
 	}
@@ -89,7 +88,7 @@ func resourcesOf(c *cli.Context) (*specs.LinuxResources, error) {
 	return r, f.err
 }
 
-func resourcesFrom(c *cli.Context, name string) (*specs.LinuxResources, error) {
+func resourcesFrom(c *call, name string) (*specs.LinuxResources, error) {
 	var r *specs.LinuxResources
 	var warnings []string
 	var err error
@@ -110,13 +109,13 @@ func resourcesFrom(c *cli.Context, name string) (*specs.LinuxResources, error) {
 
 // updateFlags reads the numbers of the flags, and keeps the first fault.
 type updateFlags struct {
-	c   *cli.Context
+	c   *call
 	err error
 }
 
 func (f *updateFlags) fail(name string) {
 	if f.err == nil {
-		f.err = fault.Configf("", "--%s: invalid value %q", name, f.c.String(name))
+		f.err = fault.Configf("", "--%s: invalid value %q", name, f.c.text(name))
 	}
 }
 
@@ -131,7 +130,7 @@ func (f *updateFlags) signed(name string) *int64 {
 func (f *updateFlags) amount(name string) *int64 { return number64(f, name, parseAmount) }
 
 func number64[T int64 | uint64](f *updateFlags, name string, parse func(string) (T, error)) *T {
-	value := f.c.String(name)
+	value := f.c.text(name)
 	if value == "" {
 		return nil
 	}

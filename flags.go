@@ -2,117 +2,89 @@ package main
 
 import (
 	"flag"
-
-	"github.com/urfave/cli/v2"
+	"io"
 )
 
-// cli takes the names of a flag apart with a regular expression each time that it
-// looks at one, some hundred times in a start: these flags know theirs.
+// kind is what a flag has for a value.
+type kind int
 
-type stringFlag struct {
-	cli.StringFlag
-	names []string
-}
+const (
+	isToggle kind = iota
+	isText
+	isNumber
+	isList
+)
 
-type boolFlag struct {
-	cli.BoolFlag
-	names []string
-}
-
-type intFlag struct {
-	cli.IntFlag
-	names []string
-}
-
-// Names returns the name and the aliases.
-func (f *stringFlag) Names() []string { return f.names }
-
-// Names returns the name and the aliases.
-func (f *boolFlag) Names() []string { return f.names }
-
-// Names returns the name and the aliases.
-func (f *intFlag) Names() []string { return f.names }
-
-// Apply registers the flag under all its names.
-func (f *stringFlag) Apply(set *flag.FlagSet) error {
-	for _, name := range f.names {
-		set.String(name, f.Value, f.Usage)
-	}
-	return nil
-}
-
-// Apply registers the flag under all its names.
-func (f *boolFlag) Apply(set *flag.FlagSet) error {
-	for _, name := range f.names {
-		set.Bool(name, f.Value, f.Usage)
-	}
-	return nil
-}
-
-// Apply registers the flag under all its names.
-func (f *intFlag) Apply(set *flag.FlagSet) error {
-	for _, name := range f.names {
-		set.Int(name, f.Value, f.Usage)
-	}
-	return nil
-}
-
-// many is the value of a flag that may be given several times.
-type many []string
-
-// String is what cli prints as the default.
-func (l *many) String() string { return "" }
-
-// Set adds a value.
-func (l *many) Set(value string) error {
-	*l = append(*l, value)
-	return nil
-}
-
-type listFlag struct {
-	cli.GenericFlag
-	names []string
-}
-
-// Names returns the name alone: cli allows only one form of a flag that has more,
-// and these may be given in both.
-func (f *listFlag) Names() []string { return f.names[:1] }
-
-// String is the flag's line of the help, with all its names.
-func (f *listFlag) String() string { return cli.FlagStringer(&f.GenericFlag) }
-
-// Apply registers the flag under all its names.
-func (f *listFlag) Apply(set *flag.FlagSet) error {
-	for _, name := range f.names {
-		set.Var(f.Value, name, f.Usage)
-	}
-	return nil
-}
-
-// texts is a flag that may be given several times; values reads it.
-func texts(name, usage string, aliases ...string) cli.Flag {
-	return &listFlag{cli.GenericFlag{Name: name, Aliases: aliases, Value: &many{}, Usage: usage}, append([]string{name}, aliases...)}
-}
-
-func values(c *cli.Context, name string) []string {
-	l, ok := c.Generic(name).(*many)
-	if !ok {
-		return nil
-	}
-	return *l
+// option is a flag of the command table.
+type option struct {
+	kind    kind
+	name    string
+	aliases []string
+	usage   string // what stands for the value is in backquotes
+	initial string // of text
 }
 
 // text is a flag with a value.
-func text(name, value, usage string, aliases ...string) cli.Flag {
-	return &stringFlag{cli.StringFlag{Name: name, Aliases: aliases, Value: value, Usage: usage}, append([]string{name}, aliases...)}
+func text(name, initial, usage string, aliases ...string) option {
+	return option{isText, name, aliases, usage, initial}
 }
 
 // toggle is a flag without a value.
-func toggle(name, usage string, aliases ...string) cli.Flag {
-	return &boolFlag{cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage}, append([]string{name}, aliases...)}
+func toggle(name, usage string, aliases ...string) option {
+	return option{isToggle, name, aliases, usage, ""}
 }
 
-// number is a flag whose value is a whole number.
-func number(name string, value int, usage string, aliases ...string) cli.Flag {
-	return &intFlag{cli.IntFlag{Name: name, Aliases: aliases, Value: value, Usage: usage}, append([]string{name}, aliases...)}
+// number is a flag whose value is a whole number, 0 without it.
+func number(name, usage string, aliases ...string) option {
+	return option{isNumber, name, aliases, usage, ""}
+}
+
+// texts is a flag that may be given several times.
+func texts(name, usage string, aliases ...string) option {
+	return option{isList, name, aliases, usage, ""}
+}
+
+// setting is what a command line says of an option.
+type setting struct {
+	option *option
+	text   string
+	on     bool
+	number int
+	list   []string
+}
+
+// parse takes the flags from the front of a command line, as the flag package reads
+// them: with one dash or two, for go-runc writes -no-subreaper.
+func (c *call) parse(args []string, options []option) ([]string, error) {
+	set := flag.NewFlagSet("brig", flag.ContinueOnError)
+	set.SetOutput(io.Discard) // errors are printed once, by report
+	set.Usage = func() {}
+	settings := make([]setting, len(options))
+	for i := range options {
+		settings[i].option = &options[i]
+		settings[i].register(set, options[i].name)
+		for _, alias := range options[i].aliases {
+			settings[i].register(set, alias)
+		}
+	}
+	c.settings = append(c.settings, settings)
+	err := set.Parse(args)
+	return set.Args(), err
+}
+
+// register has a set know the option by a name; what it says by any name is one setting.
+func (s *setting) register(set *flag.FlagSet, name string) {
+	switch s.option.kind {
+	case isToggle:
+		set.BoolVar(&s.on, name, false, "")
+	case isText:
+		set.StringVar(&s.text, name, s.option.initial, "")
+	case isNumber:
+		set.IntVar(&s.number, name, 0, "")
+	case isList:
+		set.Func(name, "", func(value string) error {
+			s.list = append(s.list, value)
+			return nil
+		})
+	}
 }

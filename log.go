@@ -10,7 +10,6 @@ import (
 
 	"brig/libcontainer/fault"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,33 +23,33 @@ var (
 
 // openLog reads the global flags that concern the log, and refuses those that
 // brig cannot honour.
-func openLog(c *cli.Context) error {
-	switch manager := c.String("cgroup-manager"); manager {
+func openLog(c *call) error {
+	switch manager := c.text("cgroup-manager"); manager {
 	case "", "cgroupfs", "disabled", "systemd":
 	default:
 		return fault.Configf("", "invalid --cgroup-manager: %s", manager)
 	}
-	switch c.String("rootless") {
+	switch c.text("rootless") {
 	case "auto", "true", "false":
 	default:
-		return fault.Configf("", "invalid --rootless: %s", c.String("rootless"))
+		return fault.Configf("", "invalid --rootless: %s", c.text("rootless"))
 	}
-	switch level := c.String("log-level"); level {
+	switch level := c.text("log-level"); level {
 	case "", "error":
-		logAll = c.Bool("debug")
+		logAll = c.on("debug")
 	case "warning", "debug":
 		logAll = true
 	default:
 		return fault.Configf("", "invalid --log-level: %s", level)
 	}
-	switch format := c.String("log-format"); format {
+	switch format := c.text("log-format"); format {
 	case "text":
 	case "json":
 		logJSON = true
 	default:
 		return fault.Configf("", "invalid log-format: %s", format)
 	}
-	name := strings.TrimPrefix(c.String("log"), "file:")
+	name := strings.TrimPrefix(c.text("log"), "file:")
 	if name == "" {
 		return nil
 	}
@@ -106,10 +105,10 @@ func report(stderr io.Writer, err error, status int) int {
 }
 
 // warn tells the user of something that is no error.
-func warn(c *cli.Context, text string) {
+func warn(c *call, text string) {
 	text = fault.Printable(text)
 	if logAll {
 		writeLog("warning", text)
 	}
-	fmt.Fprintf(c.App.ErrWriter, "brig: warning: %s\n", text)
+	fmt.Fprintf(c.stderr, "brig: warning: %s\n", text)
 }

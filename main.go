@@ -15,7 +15,6 @@ import (
 	"brig/libcontainer"
 	"brig/libcontainer/fault"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,6 +27,8 @@ var (
 // specVersion is the newest runtime-spec that brig knows all fields of.
 const specVersion = "1.3.0"
 
+const summary = "minimal, hardened OCI container runtime"
+
 const description = `A container is started in two halves, as engines do it, or at once:
 
   brig create -b BUNDLE ID    make the container; its init waits
@@ -37,40 +38,20 @@ const description = `A container is started in two halves, as engines do it, or 
 brig plan shows every system call of a start before it is made.`
 
 func main() {
-	os.Exit(run(os.Args, os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run executes one command line and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	status := 0
-	app := &cli.App{
-		Name:            "brig",
-		Usage:           "minimal, hardened OCI container runtime",
-		Description:     description,
-		Version:         version,
-		HideHelpCommand: true,
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		Flags:           globalFlags(),
-		Commands:        commands(&status),
-		Before:          openLog,
-		// Errors are printed here, once, in their one form.
-		ExitErrHandler: func(*cli.Context, error) {},
-		CommandNotFound: func(_ *cli.Context, name string) {
-			status = report(stderr, fault.Configf("", "no such command: %q", name).WithHint("see brig --help"), 0)
-		},
-	}
-	cli.VersionPrinter = printVersion
-	cli.HelpFlag = toggle("help", "show help", "h")
-	cli.VersionFlag = toggle("version", "print the version", "v")
+	c := &call{stdout: stdout, stderr: stderr}
 	err := ownIDs()
 	if err == nil {
-		err = app.Run(args)
+		err = c.run(args)
 	}
 	if err != nil {
-		return report(stderr, err, status)
+		return report(stderr, err, c.status)
 	}
-	return status
+	return c.status
 }
 
 // ownIDs refuses to work for one user with the privileges of another: whoever may start
@@ -95,8 +76,8 @@ func ownIDs() error {
 		ids[atUID], ids[atEUID], ids[atGID], ids[atEGID]).WithHint("brig must not be set-user-ID or set-group-ID; use sudo")
 }
 
-func globalFlags() []cli.Flag {
-	return []cli.Flag{
+func globalFlags() []option {
+	return []option{
 		toggle("debug", "log more"),
 		text("log", "", "append the log to `FILE` and not only to stderr"),
 		text("log-format", "text", "format of the log: text or json"),
@@ -105,29 +86,31 @@ func globalFlags() []cli.Flag {
 		text("root", defaultRoot(), "`DIR` with the state of all containers"),
 		toggle("systemd-cgroup", "let systemd make the cgroups of containers"),
 		text("rootless", "auto", "auto, true or false; brig asks the kernel"),
+		toggle("version", "print the version", "v"),
 	}
 }
 
-// commands is the command table, one file each.
-func commands(status *int) []*cli.Command {
-	return []*cli.Command{
-		createCommand(),
-		deleteCommand(),
-		eventsCommand(),
-		execCommand(status),
-		featuresCommand(),
-		killCommand(),
-		listCommand(),
-		pauseCommand(),
-		planCommand(),
-		psCommand(),
-		resumeCommand(),
-		runCommand(status),
-		specCommand(),
-		startCommand(),
-		stateCommand(),
-		updateCommand(),
-	}
+// table is the command table, one file each. Only the command of the command line is made.
+var table = [...]struct {
+	name    string
+	command func() *command
+}{
+	{"create", createCommand},
+	{"delete", deleteCommand},
+	{"events", eventsCommand},
+	{"exec", execCommand},
+	{"features", featuresCommand},
+	{"kill", killCommand},
+	{"list", listCommand},
+	{"pause", pauseCommand},
+	{"plan", planCommand},
+	{"ps", psCommand},
+	{"resume", resumeCommand},
+	{"run", runCommand},
+	{"spec", specCommand},
+	{"start", startCommand},
+	{"state", stateCommand},
+	{"update", updateCommand},
 }
 
 // defaultRoot is per user: what an ordinary user starts is nobody else's.
@@ -145,15 +128,11 @@ func defaultRoot() string {
 	return fmt.Sprintf("/tmp/brig-%d", os.Geteuid())
 }
 
-func printVersion(c *cli.Context) {
-	fmt.Fprintf(c.App.Writer, "brig version %s\ncommit: %s\nspec: %s\n", version, commit, specVersion)
-}
-
 // runtime is what the global flags say of the runtime.
-func runtime(c *cli.Context) *libcontainer.Runtime {
-	manager := c.String("cgroup-manager")
+func runtime(c *call) *libcontainer.Runtime {
+	manager := c.text("cgroup-manager")
 	return &libcontainer.Runtime{
-		Root: c.String("root"), NoCgroup: manager == "disabled", Systemd: manager == "systemd" || manager == "" && c.Bool("systemd-cgroup"),
+		Root: c.text("root"), NoCgroup: manager == "disabled", Systemd: manager == "systemd" || manager == "" && c.on("systemd-cgroup"),
 		Warn: func(text string) { warn(c, text) },
 	}
 }

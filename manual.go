@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/urfave/cli/v2"
 )
 
 // With the tag manual this is not brig but the program that writes its man pages
@@ -52,13 +50,13 @@ func writeManual(args []string) error {
 
 // manual is the command table as text.
 type manual struct {
-	globals []option
+	globals []entry
 	verbs   []verb
 }
 
 type verb struct {
 	name, usage, args, description string
-	options                        []option
+	options                        []entry
 }
 
 // takesOldID says that the first argument is a container that exists.
@@ -69,7 +67,8 @@ func (v *verb) takesOldID() bool {
 // runsCommand says that a command of the container follows the ID.
 func (v *verb) runsCommand() bool { return strings.Contains(v.args, "CMD") }
 
-type option struct {
+// entry is an option in words.
+type entry struct {
 	names   []string // as they are typed, the long one first
 	usage   string
 	value   string // what stands for the value; empty if it takes none
@@ -79,67 +78,40 @@ type option struct {
 }
 
 func newManual() *manual {
-	m := &manual{globals: options(globalFlags())}
-	m.globals = append(m.globals, options([]cli.Flag{
-		toggle("help", "show help", "h"), toggle("version", "print the version", "v"),
-	})...)
-	for _, c := range commands(new(int)) {
-		v := verb{c.Name, c.Usage, c.ArgsUsage, c.Description, options(c.Flags)}
-		v.options = append(v.options, options([]cli.Flag{toggle("help", "show help", "h")})...)
-		m.verbs = append(m.verbs, v)
+	m := &manual{globals: entries(globalFlags())}
+	for i := range table {
+		c := table[i].command()
+		m.verbs = append(m.verbs, verb{c.name, c.usage, c.args, c.description, entries(c.flags)})
 	}
 	return m
 }
 
-var (
-	placeholder = regexp.MustCompile("`([^`]+)`")
-	choices     = regexp.MustCompile(`\b(\w+(?:, \w+)*) or (\w+)\b`)
-)
+// choices are the words of a usage like "text or json".
+var choices = regexp.MustCompile(`\b(\w+(?:, \w+)*) or (\w+)\b`)
 
-func options(flags []cli.Flag) []option {
-	list := make([]option, 0, len(flags))
-	for _, f := range flags {
-		list = append(list, optionOf(f))
+// entries are options as the pages show them, with --help, which all have.
+func entries(options []option) []entry {
+	var list []entry
+	for _, o := range append(options[:len(options):len(options)], helpOption) {
+		list = append(list, entryOf(&o))
 	}
 	return list
 }
 
-func optionOf(f cli.Flag) option {
-	var o option
-	switch f := f.(type) {
-	case *boolFlag:
-		o = option{names: f.names, usage: f.Usage}
-	case *stringFlag:
-		o = option{names: f.names, usage: f.Usage, value: "VALUE", initial: f.Value}
-	case *intFlag:
-		o = option{names: f.names, usage: f.Usage, value: "N", initial: f.GetDefaultText()}
-	case *listFlag:
-		o = option{names: f.names, usage: f.Usage, value: "VALUE", many: true}
-	default:
-		panic(fmt.Sprintf("a flag of type %T", f))
+func entryOf(o *option) entry {
+	e := entry{usage: strings.ReplaceAll(o.usage, "`", ""), value: o.placeholder(), initial: o.initial, many: o.kind == isList}
+	if c := choices.FindStringSubmatch(e.usage); e.value == "VALUE" && c != nil {
+		e.choice = append(strings.Split(c[1], ", "), c[2])
 	}
-	if p := placeholder.FindStringSubmatch(o.usage); p != nil {
-		o.value = p[1]
-	}
-	o.usage = strings.ReplaceAll(o.usage, "`", "")
-	if c := choices.FindStringSubmatch(o.usage); o.value == "VALUE" && c != nil {
-		o.choice = append(strings.Split(c[1], ", "), c[2])
+	if o.kind == isNumber {
+		e.initial = "0"
 	}
 	// What depends on who asks is not for a page that everybody reads.
-	if o.names[0] == "root" {
-		o.initial = "/run/brig, or for an ordinary user $XDG_RUNTIME_DIR/brig"
+	if o.name == "root" {
+		e.initial = "/run/brig, or for an ordinary user $XDG_RUNTIME_DIR/brig"
 	}
-	names := make([]string, len(o.names))
-	for i, name := range o.names {
-		names[i] = dashed(name)
+	for _, name := range append([]string{o.name}, o.aliases...) {
+		e.names = append(e.names, dashed(name))
 	}
-	o.names = names
-	return o
-}
-
-func dashed(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
+	return e
 }

@@ -145,7 +145,7 @@ func (b *roffPage) prose(text string) {
 	}
 }
 
-func (b *roffPage) options(list []option) {
+func (b *roffPage) options(list []entry) {
 	for _, o := range list {
 		names := make([]string, len(o.names))
 		for i, n := range o.names {

@@ -107,7 +107,7 @@ const bashArguments = `	esac
 // bashValues completes the value of an option.
 func (m *manual) bashValues() string {
 	var b strings.Builder
-	m.eachValued(func(verb string, o option) {
+	m.eachValued(func(verb string, o entry) {
 		action := ""
 		switch {
 		case len(o.choice) > 0:
@@ -122,7 +122,7 @@ func (m *manual) bashValues() string {
 	return b.String()
 }
 
-func (m *manual) eachValued(visit func(verb string, o option)) {
+func (m *manual) eachValued(visit func(verb string, o entry)) {
 	for _, o := range m.globals {
 		if o.value != "" {
 			visit("", o)
@@ -140,12 +140,12 @@ func (m *manual) eachValued(visit func(verb string, o option)) {
 // valued are the options that take a value, as COMMAND:OPTION.
 func (m *manual) valued() []string {
 	var list []string
-	m.eachValued(func(verb string, o option) { list = append(list, patterns(verb, o)...) })
+	m.eachValued(func(verb string, o entry) { list = append(list, patterns(verb, o)...) })
 	return list
 }
 
 // patterns are the ways to write an option: one dash is as good as two.
-func patterns(verb string, o option) []string {
+func patterns(verb string, o entry) []string {
 	var list []string
 	for _, n := range o.names {
 		bare := strings.TrimLeft(n, "-")
@@ -162,7 +162,7 @@ func (m *manual) names() []string {
 	return list
 }
 
-func spellings(list []option) string {
+func spellings(list []entry) string {
 	var words []string
 	for _, o := range list {
 		words = append(words, o.names...)
@@ -239,7 +239,7 @@ const zshBody = `		'1:command:->command' \
 `
 
 // zshOption is one argument of _arguments.
-func zshOption(o option) string {
+func zshOption(o entry) string {
 	text := strings.NewReplacer("[", `\[`, "]", `\]`).Replace(o.usage)
 	action, equals := "", ""
 	if o.value != "" {
@@ -328,7 +328,7 @@ end
 complete -c brig -f
 `
 
-func fishOption(condition string, o option) string {
+func fishOption(condition string, o entry) string {
 	line := "complete -c brig -n " + fishQuote(condition)
 	for _, n := range o.names {
 		bare := strings.TrimLeft(n, "-")

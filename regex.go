@@ -5,19 +5,17 @@ import (
 	"regexp"
 
 	"brig/libcontainer/fault"
-
-	"github.com/urfave/cli/v2"
 )
 
 // regexFlag takes the ID for a pattern, as crun does.
-func regexFlag() cli.Flag {
+func regexFlag() option {
 	return toggle("regex", "the ID is a regular expression (POSIX ERE): work on every container that it matches", "r")
 }
 
 // each works on the container of an ID, or with --regex on all that it matches. One
 // that fails does not keep the others from their turn.
-func each(c *cli.Context, id string, work func(id string) error) error {
-	if !c.Bool("regex") {
+func each(c *call, id string, work func(id string) error) error {
+	if !c.on("regex") {
 		return work(id)
 	}
 	pattern, err := regexp.CompilePOSIX(id)

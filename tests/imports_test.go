@@ -81,7 +81,7 @@ type listed struct {
 
 func packages(t *testing.T) []listed {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json", "-tags", "urfave_cli_no_docs,osusergo,netgo", "brig/...")
+	cmd := exec.Command("go", "list", "-json", "-tags", "osusergo,netgo", "brig/...")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-const buildTags = "urfave_cli_no_docs,osusergo,netgo"
+const buildTags = "osusergo,netgo"
 
 // writtenManual is where the man pages and completions are written to.
 func writtenManual(t *testing.T) string {

@@ -17,7 +17,7 @@ func TestCompletion(t *testing.T) {
 	}
 	b := sleeper(t)
 	dir := t.TempDir()
-	if out, err := exec.Command("go", "run", "-tags", "urfave_cli_no_docs,osusergo,netgo,manual", "../..", dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "run", "-tags", "osusergo,netgo,manual", "../..", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	file := filepath.Join(dir, "bash-completion/completions/brig")

@@ -93,4 +93,4 @@ func pack(t *testing.T, name, run string, m machine) map[string][]string {
 	return want
 }
 
-const tags = "urfave_cli_no_docs,osusergo,netgo"
+const tags = "osusergo,netgo"
