@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"brig/libcontainer/fault"
+	"brig/libcontainer/spec"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -74,7 +75,7 @@ func (rec *record) kept() (keptHooks, error) {
 	if len(rec.Hooks) == 0 {
 		return k, nil
 	}
-	if err := json.Unmarshal(rec.Hooks, &k); err != nil {
+	if err := spec.Decode(rec.Hooks, &k); err != nil {
 		return keptHooks{}, fault.Hostf("", unix.EBADMSG, "the hooks in state.json of %q are damaged", rec.ID)
 	}
 	return k, nil

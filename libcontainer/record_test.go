@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"brig/libcontainer/spec"
 )
 
 func TestRecordEncodesWhatJSONDecodes(t *testing.T) {
@@ -15,11 +17,15 @@ func TestRecordEncodesWhatJSONDecodes(t *testing.T) {
 			Created: time.Now().UTC(), Owner: 1000, Driver: "fs", Cgroup: "/x", Agent: &agent{"/run/\"a", "m\n"}, rdtGroups: rdtGroups{"/", true, "mon_groups/a"},
 			Annotations: map[string]string{"z": "1", "a\"": "\t</script>", "": ""},
 			Tail:        []tailStep{{1, "/process/args/0", "exec"}, {2, "", "close"}},
+			Hooks:       json.RawMessage(`{"poststop":[{"path":"/a\u003cb","args":["\n"],"timeout":3}]}`), Scope: scope{"a.scope", true}, Creating: true,
 		},
 	} {
-		var got record
-		if err := json.Unmarshal(rec.encode(), &got); err != nil {
+		var got, byJSON record
+		if err := spec.Decode(rec.encode(), &got); err != nil {
 			t.Fatalf("%v: %s", err, rec.encode())
+		}
+		if err := json.Unmarshal(rec.encode(), &byJSON); err != nil || !reflect.DeepEqual(got, byJSON) {
+			t.Errorf("%+v\nis read by encoding/json as %+v %v", got, byJSON, err)
 		}
 		if len(got.Annotations) == 0 {
 			got.Annotations = nil
@@ -41,13 +47,17 @@ func FuzzRecord(f *testing.F) {
 	f.Add((&record{OCIVersion: "1.3.0", ID: "a", Created: time.Unix(1, 0).UTC(), Agent: &agent{"/run/a", "m"}, rdtGroups: rdtGroups{"/", true, "m"}}).encode())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var rec, again, third record
-		if json.Unmarshal(raw, &rec) != nil || rec.Created.Year() < 0 || rec.Created.Year() > 9999 {
+		if spec.Decode(raw, &rec) != nil {
 			return
 		}
-		if err := json.Unmarshal(rec.encode(), &again); err != nil {
+		var byJSON record
+		if err := json.Unmarshal(raw, &byJSON); err != nil || rec.ID != byJSON.ID || rec.Pid != byJSON.Pid || !rec.Created.Equal(byJSON.Created) {
+			t.Errorf("%q is read as %+v, and by encoding/json as %+v %v", raw, rec, byJSON, err)
+		}
+		if err := spec.Decode(rec.encode(), &again); err != nil {
 			t.Fatalf("%v: %q", err, rec.encode())
 		}
-		if err := json.Unmarshal(again.encode(), &third); err != nil || string(again.encode()) != string(third.encode()) {
+		if err := spec.Decode(again.encode(), &third); err != nil || string(again.encode()) != string(third.encode()) {
 			t.Errorf("%v: %q is read as %q", err, again.encode(), third.encode())
 		}
 		if rec.ID != again.ID || rec.Pid != again.Pid || rec.StartTime != again.StartTime || rec.Cgroup != again.Cgroup || len(rec.Annotations) != len(again.Annotations) {

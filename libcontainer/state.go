@@ -7,6 +7,7 @@ import (
 
 	"brig/cgroups"
 	"brig/libcontainer/fault"
+	"brig/libcontainer/spec"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -87,7 +88,7 @@ func (d *directory) load() (*record, error) {
 		return nil, fault.Hostf("", err, "read state.json of %q", d.id)
 	}
 	rec := new(record)
-	if err := json.Unmarshal(raw, rec); err != nil || rec.ID != d.id {
+	if err := spec.Decode(raw, rec); err != nil || rec.ID != d.id {
 		return nil, fault.Hostf("", unix.EBADMSG, "state.json of %q is damaged", d.id).
 			WithHint("brig delete --force removes the container")
 	}

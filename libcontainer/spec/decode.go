@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"brig/libcontainer/fault"
@@ -24,7 +25,8 @@ type decoder struct {
 	pos      int
 	path     []segment
 	warnings []string
-	ignored  int // unknown keys, those without a warning of their own too
+	ignored  int  // unknown keys, those without a warning of their own too
+	own      bool // brig wrote it: see Decode
 }
 
 // segment is one step of the JSON pointer to the current value: the key, or in a
@@ -127,10 +129,16 @@ func (d *decoder) value(v reflect.Value) error {
 		v.Set(reflect.New(v.Type().Elem()))
 		return d.value(v.Elem())
 	case reflect.Struct:
+		if d.own && v.Type() == reflect.TypeFor[time.Time]() {
+			return d.time(v)
+		}
 		return d.structure(v)
 	case reflect.Map:
 		return d.mapping(v)
 	case reflect.Slice:
+		if d.own && v.Type().Elem().Kind() == reflect.Uint8 {
+			return d.raw(v)
+		}
 		return d.list(v)
 	case reflect.String:
 		s, err := d.text()

@@ -158,6 +158,8 @@ func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
 func (d *decoder) freeText() bool {
 	p := d.path
 	switch {
+	case d.own:
+		return true
 	case len(p) < 2:
 		return false
 	case p[0].key == "annotations":
