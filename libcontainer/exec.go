@@ -83,6 +83,11 @@ func (r *Runtime) Exec(o *ExecOptions) (int, error) {
 	if err := j.spawn(in); err != nil {
 		return ExecStatus, err
 	}
+	// While the stage enters the container, brig has nothing to do. Where it waits for
+	// others too, who might never answer, a signal ends it until they have.
+	if j.stays && o.PidfdSocket == "" {
+		j.signals = watch()
+	}
 	if err := j.await(in); err != nil {
 		return ExecStatus, errors.Join(err, j.undo())
 	}
@@ -104,18 +109,17 @@ func (j *joining) find(r *Runtime) error {
 	} else if err != nil {
 		return err
 	}
-	if j.init, err = openInit(id, j.rec.identity()); errors.Is(err, unix.ESRCH) {
+	var init process
+	if j.init, init, err = findInit(id, j.rec.identity()); errors.Is(err, unix.ESRCH) {
 		return fault.Configf("", "cannot exec in a stopped container: %s", id)
 	} else if err != nil {
 		return err
 	}
-	status, err := j.dir.status(j.rec)
+	status, err := j.dir.statusOf(j.rec, init)
 	if err != nil {
 		return err
 	}
 	switch {
-	case status == Stopped:
-		return fault.Configf("", "cannot exec in a stopped container: %s", id)
 	case status == Creating:
 		return fault.Configf("", "cannot exec in a container in the %s state: %s", status, id)
 	case status == Paused && !j.o.IgnorePaused:
@@ -276,7 +280,7 @@ func (j *joining) adopt(in *plan.Input) error {
 	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
 		return err
 	}
-	if j.stays {
+	if j.stays && j.signals == nil {
 		j.signals = watch()
 	}
 	return release(j.stage, j.program, -1)

@@ -51,30 +51,36 @@ func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 // openInit opens a pidfd of init and then makes sure that it is init, and not a
 // process that got its number since. unix.ESRCH says that it is gone.
 func openInit(id string, init identity) (int, error) {
+	pidfd, _, err := findInit(id, init)
+	return pidfd, err
+}
+
+// findInit is openInit that says what it saw of init.
+func findInit(id string, init identity) (int, process, error) {
 	pidfd, err := unix.PidfdOpen(init.pid, 0)
 	if err != nil {
 		// Before 6.15 EINVAL is the word for a number that is still that of a session or
 		// of a group of processes, and no more that of a process.
 		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
-			return -1, unix.ESRCH
+			return -1, process{}, unix.ESRCH
 		}
-		return -1, fault.Hostf("", err, "open process %d of %q", init.pid, id)
+		return -1, process{}, fault.Hostf("", err, "open process %d of %q", init.pid, id)
 	}
 	proc, err := openProc()
 	if err != nil {
 		unix.Close(pidfd)
-		return -1, err
+		return -1, process{}, err
 	}
 	defer proc.close()
-	_, alive, err := proc.isInit(init)
+	p, alive, err := proc.isInit(init)
 	if err == nil && alive {
-		return pidfd, nil
+		return pidfd, p, nil
 	}
 	unix.Close(pidfd)
 	if err != nil { // nobody knows then whether it is gone
-		return -1, fault.Hostf("", err, "look at process %d of %q", init.pid, id)
+		return -1, process{}, fault.Hostf("", err, "look at process %d of %q", init.pid, id)
 	}
-	return -1, unix.ESRCH
+	return -1, process{}, unix.ESRCH
 }
 
 // killAll signals every process of the cgroup. For SIGKILL the kernel does it at

@@ -109,6 +109,11 @@ func (d *directory) status(rec *record) (string, error) {
 	if !alive {
 		return Stopped, nil
 	}
+	return d.statusOf(rec, p)
+}
+
+// statusOf is the status of a container whose init was just seen.
+func (d *directory) statusOf(rec *record, init process) (string, error) {
 	if rec.Creating {
 		return Creating, nil
 	}
@@ -117,7 +122,7 @@ func (d *directory) status(rec *record) (string, error) {
 	}
 	// The socket stays behind when a start is killed; the name of the process
 	// tells, because execve changes it. Of a run there is none.
-	if p.comm != stageName {
+	if init.comm != stageName {
 		return Running, nil
 	}
 	switch err := unix.Faccessat(d.fd, startSocket, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW); {
