@@ -64,7 +64,7 @@ func requirementsOf(in *Input) Requirements {
 // rules are those of docs/design.md, by number; a program that breaks one is a
 // bug of brig and does not run.
 func Verify(p *nsenter.Program, r Requirements) error {
-	v := &verifier{p: p, r: r, origins: make(map[uint64]origin, 64), fork: -1}
+	v := &verifier{p: p, r: r, origins: make(map[uint64]origin, 64), cloneOf: [2]uint64{noSlot, noSlot}, fork: -1}
 	v.indexSteps()
 	for i := range p.Instructions {
 		if p.Instructions[i].Op == nsenter.OpFork {
@@ -137,7 +137,7 @@ type verifier struct {
 	inside       bool   // the container's root is the process's own
 	root         uint64 // slot of the root file system's tree
 	origins      map[uint64]origin
-	cloneOf      [2]uint64 // the last selfTree's slot, and the slot it is a clone of
+	cloneOf      [2]uint64 // the last selfTree's slot, and the slot it is a clone of, while both are as they were
 	attached     []uint64
 	entries      int     // calls that enter namespaces of the container to join
 	musts        []int   // instructions that no jump may skip
@@ -189,9 +189,26 @@ func (v *verifier) text(a nsenter.Arg) string {
 	return unsafe.String(unsafe.SliceData(data), len(data))
 }
 
+// forget drops what was known of a slot that gets something new.
+func (v *verifier) forget(slot uint64) {
+	delete(v.origins, slot)
+	if slot == v.cloneOf[0] || slot == v.cloneOf[1] {
+		v.cloneOf = [2]uint64{noSlot, noSlot}
+	}
+}
+
+const noSlot = ^uint64(0)
+
 // record keeps what a call does to slots.
 func (v *verifier) record(i int, in *nsenter.Instruction) {
 	dst := uint64(in.Dst)
+	from := unknown
+	if in.Args[0].Kind == nsenter.SlotValue {
+		from = v.origins[in.Args[0].Value]
+	}
+	if in.Dst != nsenter.NoSlot {
+		v.forget(dst)
+	}
 	switch in.Sys {
 	case nsenter.Ioctl:
 		if in.Args[1].Value == unix.TIOCGPTPEER {
@@ -199,21 +216,22 @@ func (v *verifier) record(i int, in *nsenter.Instruction) {
 		}
 	case nsenter.OpenTree:
 		v.origins[dst] = hostTree
-		if in.Args[0].Kind == nsenter.SlotValue {
-			switch from := v.origins[in.Args[0].Value]; {
-			case from == ownTree:
-				v.origins[dst] = ownTree
-			case from == named && v.rootAttached:
-				v.origins[dst], v.cloneOf = selfTree, [2]uint64{dst, in.Args[0].Value}
-			case from == selfTree:
-				v.origins[dst] = selfTree // and cloneOf is not it: it is mounted nowhere
+		switch {
+		case from == ownTree:
+			v.origins[dst] = ownTree
+		case from == named && v.rootAttached:
+			v.origins[dst] = selfTree
+			if dst != in.Args[0].Value {
+				v.cloneOf = [2]uint64{dst, in.Args[0].Value}
 			}
+		case from == selfTree:
+			v.origins[dst] = selfTree // and cloneOf is not it: it is mounted nowhere
 		}
 	case nsenter.Fsmount:
 		v.origins[dst] = ownTree
 	case nsenter.Openat2:
 		v.origins[dst] = named
-		if from := v.origins[in.Args[0].Value]; in.Args[0].Kind == nsenter.SlotValue && (from == ownTree || from == ownFile) && v.how(in, 2) == beneath {
+		if (from == ownTree || from == ownFile) && v.how(in, 2) == beneath {
 			v.origins[dst] = ownFile
 		}
 	case nsenter.Setns, nsenter.Unshare:

@@ -142,6 +142,22 @@ var violations = [...]struct {
 		b.arg(move, 0, nsenter.Val(b.Instructions[again].Dst))
 		b.arg(move, 2, b.slot("devices", nsenter.Openat2, 0))
 	}},
+	{"clone of a clone of another file in the place of the clone", "rule 4", func(b *broken) {
+		first := b.call("readonlyPaths", nsenter.OpenTree, 0)
+		mine, other := b.Instructions[first].Dst, b.Instructions[b.call("maskedPaths", nsenter.OpenTree, 0)].Dst
+		clone := nsenter.Imm(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH)
+		b.insert(first, nsenter.OpenTree, b.slot("mounts", nsenter.Openat2, 0), b.str(""), clone)
+		b.Instructions[first].Dst = other
+		move := b.call("readonlyPaths", nsenter.MoveMount, 0)
+		b.insert(move, nsenter.OpenTree, nsenter.Val(other), b.str(""), clone)
+		b.Instructions[move].Dst = mine
+	}},
+	{"another file in the place of the one that was cloned", "rule 4", func(b *broken) {
+		move := b.call("readonlyPaths", nsenter.MoveMount, 0)
+		open := b.Instructions[b.call("devices", nsenter.Openat2, 0)]
+		b.insert(move, nsenter.Openat2, open.Args[0], open.Args[1], open.Args[2], open.Args[3])
+		b.Instructions[move].Dst = int(b.Instructions[move+1].Args[2].Value)
+	}},
 	{"clone of a file of the container as a mask", "rule 4", func(b *broken) {
 		k := b.call("maskedPaths", nsenter.OpenTree, 0)
 		b.arg(k, 0, b.slot("devices", nsenter.Openat2, 0))
