@@ -86,9 +86,6 @@ func (m *made) adopt(o *CreateOptions, in *plan.Input, writes *limits, msg nsent
 	if err := sendPidfd(o.PidfdSocket, "standard", m.pidfd); err != nil {
 		return err
 	}
-	if o.stays {
-		m.signals = watch()
-	}
 	if !in.Run || hasHooks(in.Spec.Hooks) {
 		return nil
 	}

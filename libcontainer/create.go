@@ -51,7 +51,8 @@ type made struct {
 	mounted bool             // init waits for the hooks of create
 	due     bool             // hooks have run, or the container is made: those of its end shall run
 	runtime *Runtime
-	signals chan os.Signal // what is kept for the payload of a run
+	waits   bool           // brig waits for the payload's end
+	signals chan os.Signal // what is kept for the payload then, nil before it is watched
 	pidfd   int
 	pidFile string
 }
@@ -97,7 +98,7 @@ func (r *Runtime) make(o *CreateOptions, run, timings, detach bool) (*made, *pla
 	if hasHooks(in.Spec.Hooks) {
 		o.stays = false
 	}
-	m := &made{program: program, pidfd: -1, pidFile: o.PidFile, pty: pty{stdio: o.Stdio}, runtime: r}
+	m := &made{program: program, pidfd: -1, pidFile: o.PidFile, pty: pty{stdio: o.Stdio}, runtime: r, waits: !detach}
 	if m.pty.socket, err = dialConsole(o.ConsoleSocket); err != nil {
 		return nil, nil, err
 	}
@@ -133,6 +134,10 @@ func (r *Runtime) build(m *made, o *CreateOptions, in *plan.Input, writes *limit
 	}
 	if err := m.spawn(o, in, listener); err != nil {
 		return err
+	}
+	// While the stage works on its namespaces, brig has nothing else to do.
+	if o.stays && o.PidfdSocket == "" && m.systemd == nil {
+		m.signals = watch()
 	}
 	if err := m.enterScope(writes); err != nil {
 		return err
@@ -279,6 +284,10 @@ func (m *made) commit() error {
 	if err := writePidFile(m.pidFile, m.rec.Pid); err != nil {
 		return err
 	}
+	if m.waits && m.signals == nil && m.rec.Agent == nil {
+		m.signals = watch()
+	}
+	heed(m.signals)
 	return m.release(-1)
 }
 

@@ -83,9 +83,8 @@ func (r *Runtime) Exec(o *ExecOptions) (int, error) {
 	if err := j.spawn(in); err != nil {
 		return ExecStatus, err
 	}
-	// While the stage enters the container, brig has nothing to do. Where it waits for
-	// others too, who might never answer, a signal ends it until they have.
-	if j.stays && o.PidfdSocket == "" {
+	// While the stage enters the container, brig has nothing else to do.
+	if !o.Detach && j.agent == nil && o.PidfdSocket == "" {
 		j.signals = watch()
 	}
 	if err := j.await(in); err != nil {
@@ -255,6 +254,9 @@ func (j *joining) await(in *plan.Input) error {
 			if err := j.agent.handOver(msg.Pidfd, j.stage.Control(), j.pid, j.rec.state(specs.StateRunning)); err != nil {
 				return err
 			}
+			if !j.o.Detach {
+				j.signals = watch()
+			}
 		case msg.Type == nsenter.MessagePid:
 			j.pid, j.pidfd = msg.Pid, msg.Pidfd
 			if err := j.adopt(in); err != nil {
@@ -280,9 +282,10 @@ func (j *joining) adopt(in *plan.Input) error {
 	if err := sendPidfd(j.o.PidfdSocket, "setns", j.pidfd); err != nil {
 		return err
 	}
-	if j.stays && j.signals == nil {
+	if !j.o.Detach && j.agent == nil && j.signals == nil {
 		j.signals = watch()
 	}
+	heed(j.signals)
 	return release(j.stage, j.program, -1)
 }
 

@@ -124,19 +124,37 @@ func (m *made) exec(o *RunOptions) error {
 			if err := m.rec.Agent.handOver(msg.Pidfd, m.stage.Control(), m.rec.Pid, m.rec.state(specs.StateCreating)); err != nil {
 				return err
 			}
+			if m.waits {
+				m.signals = watch()
+			}
 		case msg.Type == nsenter.MessageTimes && o.Timings != nil:
 			o.Timings(m.program, msg.Data)
 		}
 	}
 }
 
-// watch begins to keep the signal by which supervisors end a program. From the word
-// to go on there may be a payload that it is meant for, so it is watched before; until
-// then it ends brig, and with it what there is of a container.
+// watch begins to keep the signal by which supervisors end a program: from the word to
+// go on there may be a payload that it is meant for. It is watched well before, because
+// the Go runtime lets other threads run on while one ends the process. But not while
+// brig waits for a hook, an agent or another that may never answer: until then it ends
+// brig, and with it what there is of a container.
 func watch() chan os.Signal {
 	signals := make(chan os.Signal, 128)
 	signal.Notify(signals, unix.SIGTERM)
 	return signals
+}
+
+// heed ends brig by a signal that came while there was no payload to pass it on to.
+func heed(signals chan os.Signal) {
+	select {
+	case <-signals:
+		signal.Reset(unix.SIGTERM)
+		for {
+			unix.Kill(unix.Getpid(), unix.SIGTERM)
+			unix.Pause()
+		}
+	default:
+	}
 }
 
 // forward passes on the signals that brig gets, but for those that are about brig
