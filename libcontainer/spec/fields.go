@@ -43,7 +43,7 @@ func findField(v reflect.Value, key string, next int) (field reflect.Value, numb
 		i := (next + k) % count
 		f := t.Field(i)
 		name := jsonName(&f)
-		if name == key {
+		if name == key && name != "" {
 			return v.Field(i), i, true
 		}
 		if f.Anonymous && name == "" {

@@ -199,6 +199,18 @@ func TestDepth(t *testing.T) {
 	}
 }
 
+// A key without letters is none of the struct's, also where that has another embedded
+// in it, which has no name of its own.
+func TestEmptyKeyIsUnknown(t *testing.T) {
+	s, warnings, err := Parse([]byte(`{"linux":{"resources":{"blockIO":{"weightDevice":[{"":{"major":8},"weight":7}]}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := s.Linux.Resources.BlockIO.WeightDevice[0]; d.Major != 0 || *d.Weight != 7 || len(warnings) != 1 {
+		t.Errorf("got %+v, warnings %q", d, warnings)
+	}
+}
+
 // What a huge or hostile config makes brig print is bounded.
 func TestMessagesAreBounded(t *testing.T) {
 	long := strings.Repeat("k", 1<<20)
