@@ -16,8 +16,7 @@ CYCLES ?= 10
 VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev)
 COMMIT ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 
-# The docs package of the command line library costs half a millisecond at every
-# start; osusergo and netgo keep libc out of whatever may import os/user or net.
+# They keep libc out of whatever may import os/user or net.
 TAGS := osusergo,netgo
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 

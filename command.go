@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -10,7 +8,13 @@ import (
 	"brig/libcontainer/fault"
 )
 
-// command is a verb: a row of the command table.
+// row is one of the command table.
+type row struct {
+	name    string
+	command func() *command
+}
+
+// command is a verb, and how it is used.
 type command struct {
 	name, usage, args, description string
 	flags                          []option
@@ -30,10 +34,10 @@ type call struct {
 func (c *call) run(args []string) error {
 	rest, err := c.parse(args, globalFlags())
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return c.help()
 	case err != nil:
 		return misused(err, "brig --help")
+	case c.on("help"):
+		return c.help()
 	case c.on("version"):
 		return c.version()
 	case len(rest) == 0:
@@ -49,10 +53,10 @@ func (c *call) run(args []string) error {
 	c.verb = v.name
 	c.args, err = c.parse(rest[1:], v.flags)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return c.helpOf(v)
 	case err != nil:
 		return misused(err, "brig "+v.name+" --help")
+	case c.on("help"):
+		return c.helpOf(v)
 	}
 	return v.action(c)
 }
@@ -74,24 +78,24 @@ func find(name string) *command {
 }
 
 // setting is what was said of an option of the verb, or else of brig.
-func (c *call) setting(name string) *setting {
+func (c *call) setting(name string, want kind) *setting {
 	for i := len(c.settings) - 1; i >= 0; i-- {
 		for k := range c.settings[i] {
-			if c.settings[i][k].option.name == name {
-				return &c.settings[i][k]
+			if s := &c.settings[i][k]; s.option.name == name && s.option.kind == want {
+				return s
 			}
 		}
 	}
-	panic("brig " + c.verb + " has no flag " + name)
+	panic("brig " + c.verb + " has no such flag " + name)
 }
 
-func (c *call) text(name string) string { return c.setting(name).text }
+func (c *call) text(name string) string { return c.setting(name, isText).text }
 
-func (c *call) on(name string) bool { return c.setting(name).on }
+func (c *call) on(name string) bool { return c.setting(name, isToggle).on }
 
-func (c *call) number(name string) int { return c.setting(name).number }
+func (c *call) number(name string) int { return c.setting(name, isNumber).number }
 
-func (c *call) list(name string) []string { return c.setting(name).list }
+func (c *call) list(name string) []string { return c.setting(name, isList).list }
 
 // arg is an argument of the verb, "" if there are not as many.
 func (c *call) arg(i int) string {
@@ -176,9 +180,6 @@ func optionRows(options []option) [][2]string {
 	}
 	return rows
 }
-
-// helpOption is in the list only: the flag package knows it.
-var helpOption = option{name: "help", aliases: []string{"h"}, usage: "show help"}
 
 func dashed(name string) string {
 	if len(name) == 1 {

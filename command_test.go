@@ -1,7 +1,12 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -31,6 +36,50 @@ func TestTable(t *testing.T) {
 	}
 	if !slices.IsSorted(names) {
 		t.Errorf("the commands are not in order: %q", names)
+	}
+}
+
+// Each flag that the sources ask for is in the command table, with that kind of value: to
+// ask for another panics.
+func TestFlagsAreThere(t *testing.T) {
+	kinds := map[string]kind{"text": isText, "on": isToggle, "number": isNumber, "list": isList}
+	have := func(want option) bool {
+		is := func(o option) bool { return o.name == want.name && o.kind == want.kind }
+		return slices.ContainsFunc(append(globalFlags(), helpOption), is) ||
+			slices.ContainsFunc(table[:], func(r row) bool { return slices.ContainsFunc(r.command().flags, is) })
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			ask, ok := n.(*ast.CallExpr)
+			if !ok || len(ask.Args) != 1 {
+				return true
+			}
+			method, ok := ask.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			of, ok := method.X.(*ast.Ident)
+			what, known := kinds[method.Sel.Name]
+			if literal, is := ask.Args[0].(*ast.BasicLit); ok && known && is && of.Name == "c" && !strings.HasSuffix(name, "_test.go") {
+				flag, _ := strconv.Unquote(literal.Value)
+				if asked++; !have(option{name: flag, kind: what}) {
+					t.Errorf("%s asks for the flag %s by %s", name, flag, method.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	if asked < 60 {
+		t.Errorf("found %d places that ask for a flag", asked)
 	}
 }
 
@@ -77,6 +126,9 @@ func TestRunRefuses(t *testing.T) {
 		"--cgroup-manager v1 nosuch":  "invalid --cgroup-manager: v1",
 		"--log /nosuch/file run":      "open the log /nosuch/file: ENOENT: no such file or directory",
 		"--log-level loud exec -h":    "invalid --log-level: loud",
+		"state help":                  "container does not exist: help", // no command of a library's own
+		"state h":                     "container does not exist: h",
+		"state --help=false --x":      "flag provided but not defined: -x (see brig state --help)",
 		"start --preserve-fds=1 some": "flag provided but not defined: -preserve-fds (see brig start --help)",
 	} {
 		var stdout, stderr strings.Builder

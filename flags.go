@@ -44,6 +44,9 @@ func texts(name, usage string, aliases ...string) option {
 	return option{isList, name, aliases, usage, ""}
 }
 
+// helpOption is one of brig and of every command.
+var helpOption = option{name: "help", aliases: []string{"h"}, usage: "show help"}
+
 // setting is what a command line says of an option.
 type setting struct {
 	option *option
@@ -56,6 +59,7 @@ type setting struct {
 // parse takes the flags from the front of a command line, as the flag package reads
 // them: with one dash or two, for go-runc writes -no-subreaper.
 func (c *call) parse(args []string, options []option) ([]string, error) {
+	options = append(options[:len(options):len(options)], helpOption)
 	set := flag.NewFlagSet("brig", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // errors are printed once, by report
 	set.Usage = func() {}

@@ -91,10 +91,7 @@ func globalFlags() []option {
 }
 
 // table is the command table, one file each. Only the command of the command line is made.
-var table = [...]struct {
-	name    string
-	command func() *command
-}{
+var table = [...]row{
 	{"create", createCommand},
 	{"delete", deleteCommand},
 	{"events", eventsCommand},

@@ -29,6 +29,12 @@ type spec struct {
 	Failure                    struct{ Message string }
 }
 
+// suite is a run of critest.
+type suite struct {
+	SpecReports                []spec
+	SpecialSuiteFailureReasons []string // what failed beside a test; of a run that was cut short, why
+}
+
 // withoutRegistry are the tests that are about pulling images.
 const withoutRegistry = "Image Manager|Idempotence"
 
@@ -80,13 +86,20 @@ func critest(t *testing.T, flags []string) []spec {
 	if readErr != nil {
 		t.Fatalf("critest: %v, %v\n%s", err, readErr, out)
 	}
-	var suites []struct{ SpecReports []spec }
+	var suites []suite
 	if err := json.Unmarshal(raw, &suites); err != nil {
 		t.Fatal(err)
 	}
 	var chosen []spec
 	for _, suite := range suites {
+		// One that is cut short reports what it did not come to as it does what the flags left out.
+		if why := suite.SpecialSuiteFailureReasons; len(why) > 0 {
+			t.Errorf("critest %s: %s\n%s", strings.Join(flags, " "), strings.Join(why, "; "), out)
+		}
 		for _, s := range suite.SpecReports {
+			if s.LeafNodeType != "It" && s.State != "passed" && s.State != "skipped" {
+				t.Errorf("critest %s: %s %s: %s", strings.Join(flags, " "), s.LeafNodeType, s.State, s.Failure.Message)
+			}
 			if s.LeafNodeType == "It" && len(s.ContainerHierarchyTexts) > 0 && !(s.State == "skipped" && s.Failure.Message == "") {
 				chosen = append(chosen, s)
 			}
