@@ -20,7 +20,7 @@ const dataSize = 64
 func (d *Data) bytes() (b [dataSize]byte) {
 	binary.NativeEndian.PutUint32(b[dataNr:], uint32(d.Nr))
 	binary.NativeEndian.PutUint32(b[dataArch:], d.Arch)
-	binary.NativeEndian.PutUint64(b[8:], d.IP)
+	binary.NativeEndian.PutUint64(b[dataIP:], d.IP)
 	for i, a := range d.Args {
 		binary.NativeEndian.PutUint64(b[dataArgs+8*i:], a)
 	}
@@ -53,19 +53,24 @@ func (f *Filter) Evaluate(d Data) (uint32, error) {
 		return 0, err
 	}
 	m := machine{data: d.bytes()}
+	return m.run(f), nil
+}
+
+// run is for filters that check has passed.
+func (m *machine) run(f *Filter) uint32 {
 	for pc := 0; ; pc++ {
 		in := f.at(pc)
 		switch in.code & classMask {
 		case unix.BPF_RET:
 			if in.code == opRetA {
-				return m.a, nil
+				return m.a
 			}
-			return in.k, nil
+			return in.k
 		case unix.BPF_JMP:
 			pc += int(m.jump(in))
 		case unix.BPF_ALU:
 			if !m.arithmetic(in) {
-				return 0, nil // the kernel ends a division by zero so
+				return 0 // the kernel ends a division by zero so
 			}
 		default:
 			m.move(in)

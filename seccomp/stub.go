@@ -16,6 +16,7 @@ const insnSize = 8
 const (
 	dataNr   = 0
 	dataArch = 4
+	dataIP   = 8
 	dataArgs = 16
 )
 
