@@ -17,7 +17,7 @@ if [ ! -e "$packed" ] || [ -n "$(find "$here/compiler" "$here/pack" "$here/build
 fi
 
 # Filters in the cache are bound to all that makes them: the compiler, and the
-# sources of the stub that stands in front of its filters.
+# sources of the stub in front of its filters and of what shortens both.
 cd "$here"
 id=$(for f in *.go; do
 	case $f in *_test.go | embed_gen_*) ;; *) cat "$f" ;; esac

@@ -27,6 +27,16 @@ func (d *Data) bytes() (b [dataSize]byte) {
 	return b
 }
 
+// dataOf is the inverse of bytes.
+func dataOf(b [dataSize]byte) (d Data) {
+	ne := binary.NativeEndian
+	d.Nr, d.Arch, d.IP = int32(ne.Uint32(b[dataNr:])), ne.Uint32(b[dataArch:]), ne.Uint64(b[dataIP:])
+	for i := range d.Args {
+		d.Args[i] = ne.Uint64(b[dataArgs+8*i:])
+	}
+	return d
+}
+
 // insn is struct sock_filter.
 type insn struct {
 	code   uint16
@@ -41,9 +51,10 @@ func (f *Filter) at(pc int) insn {
 
 // machine is the state of a classic BPF program.
 type machine struct {
-	a, x uint32
-	mem  [unix.BPF_MEMWORDS]uint32
-	data [dataSize]byte
+	a, x  uint32
+	mem   [unix.BPF_MEMWORDS]uint32
+	data  [dataSize]byte
+	watch func(insn) // is told of every instruction before it runs, if it is there
 }
 
 // Evaluate runs the filter as the kernel would, and returns its SECCOMP_RET_ word.
@@ -60,6 +71,9 @@ func (f *Filter) Evaluate(d Data) (uint32, error) {
 func (m *machine) run(f *Filter) uint32 {
 	for pc := 0; ; pc++ {
 		in := f.at(pc)
+		if m.watch != nil {
+			m.watch(in)
+		}
 		switch in.code & classMask {
 		case unix.BPF_RET:
 			if in.code == opRetA {

@@ -42,13 +42,16 @@ func (c Cache) Load(profile *specs.LinuxSeccomp) (*Filter, error) {
 	return f, nil
 }
 
-// compile runs libseccomp and puts the stub in front of its filter.
+// compile makes the filter of a profile, as short as it can.
 func compile(profile *specs.LinuxSeccomp) (*Filter, error) {
-	result, err := runCompiler(*embeddedProgram().packed, profile)
+	long, err := generate(profile)
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{Program: append(stub(profile, append(result.Unknown, overlaps(profile)...)), result.Program...)}
+	f := &Filter{}
+	if f.Program, err = shorten(long); err != nil {
+		return nil, err
+	}
 	f.Flags, f.Listener = flagsOf(profile)
 	size := len(f.Program)
 	if f.Listener {
@@ -59,6 +62,15 @@ func compile(profile *specs.LinuxSeccomp) (*Filter, error) {
 			WithHint("fewer conditions on arguments make it shorter")
 	}
 	return f, nil
+}
+
+// generate runs libseccomp and puts the stub in front of its filter.
+func generate(profile *specs.LinuxSeccomp) ([]byte, error) {
+	result, err := runCompiler(*embeddedProgram().packed, profile)
+	if err != nil {
+		return nil, err
+	}
+	return append(stub(profile, append(result.Unknown, overlaps(profile)...)), result.Program...), nil
 }
 
 // flagsOf turns the flags into those of seccomp(2). Without a list speculation is

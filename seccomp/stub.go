@@ -26,6 +26,7 @@ const (
 	opJeq   = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
 	opJgt   = unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K
 	opJge   = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+	opJset  = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
 	opJa    = unix.BPF_JMP | unix.BPF_JA
 	opRet   = unix.BPF_RET | unix.BPF_K
 	retData = 0xffff

@@ -34,7 +34,7 @@ func (in insn) text(pc int) string {
 		return fmt.Sprintf("and %#x", in.k)
 	case opJa:
 		return fmt.Sprintf("goto %d", pc+1+int(in.k))
-	case opJeq, opJgt, opJge, unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K:
+	case opJeq, opJgt, opJge, opJset:
 		sign := map[uint16]string{unix.BPF_JEQ: "==", unix.BPF_JGT: ">", unix.BPF_JGE: ">=", unix.BPF_JSET: "&"}[in.code&opMask]
 		return fmt.Sprintf("if %s %#x goto %d else %d", sign, in.k, pc+1+int(in.jt), pc+1+int(in.jf))
 	case opRet:
