@@ -309,11 +309,11 @@ func setOOMScore(pid, adj int) error {
 
 // wait waits for the payload's end, and passes signals on to it.
 func (j *joining) wait(in *plan.Input) (int, error) {
-	go forward(j.signals, j.pidfd)
+	passed := forward(j.signals, j.pidfd)
 	status := waitFor(j.pid)
 	j.pty.terminal.detach()
 	if j.stays {
-		if err := j.lastWords(); err != nil {
+		if err := j.lastWords(); err != nil && !passed.killed(status) {
 			return ExecStatus, err
 		}
 	}

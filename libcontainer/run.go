@@ -2,9 +2,6 @@ package libcontainer
 
 import (
 	"errors"
-	"os"
-	"os/signal"
-	"time"
 
 	"brig/libcontainer/fault"
 	"brig/libcontainer/plan"
@@ -56,13 +53,13 @@ func (r *Runtime) Run(o *RunOptions) (int, error) {
 		// The service's main process is brig, which ends with the payload.
 		go m.notify.await(m.pidfd, 0)
 	}
-	go forward(m.signals, m.pidfd)
+	passed := forward(m.signals, m.pidfd)
 	// Others may kill and delete it from here on.
 	m.dir.unlock()
 	status := m.wait()
 	m.pty.terminal.detach()
 	m.pty.terminal = nil
-	if err := m.lastWords(in); err != nil {
+	if err := m.lastWords(in); err != nil && !passed.killed(status) {
 		m.removePidFile()
 		return 1, errors.Join(err, m.finish())
 	}
@@ -132,57 +129,6 @@ func (m *made) exec(o *RunOptions) error {
 		}
 	}
 }
-
-// watch begins to keep the signal by which supervisors end a program: from the word to
-// go on there may be a payload that it is meant for. It is watched well before, because
-// the Go runtime lets other threads run on while one ends the process. But not while
-// brig waits for a hook, an agent or another that may never answer: until then it ends
-// brig, and with it what there is of a container.
-func watch() chan os.Signal {
-	signals := make(chan os.Signal, 128)
-	signal.Notify(signals, unix.SIGTERM)
-	return signals
-}
-
-// heed ends brig by a signal that came while there was no payload to pass it on to.
-func heed(signals chan os.Signal) {
-	select {
-	case <-signals:
-		signal.Reset(unix.SIGTERM)
-		for {
-			unix.Kill(unix.Getpid(), unix.SIGTERM)
-			unix.Pause()
-		}
-	default:
-	}
-}
-
-// forward passes on the signals that brig gets, but for those that are about brig
-// itself. To watch one costs the Go runtime a switch of threads to and fro, which a
-// payload like /bin/true would wait for. So those of a terminal are watched a moment
-// after the start, and the others when a short payload is long over.
-func forward(signals chan os.Signal, pidfd int) {
-	if signals == nil {
-		signals = watch()
-	}
-	time.Sleep(watchTerminal)
-	signal.Notify(signals, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
-	time.Sleep(watchAll - watchTerminal)
-	signal.Notify(signals)
-	for s := range signals {
-		n, ok := s.(unix.Signal)
-		if !ok || n == unix.SIGCHLD || n == unix.SIGURG || n == unix.SIGPIPE || n == unix.SIGWINCH {
-			continue
-		}
-		unix.PidfdSendSignal(pidfd, n, nil, 0)
-	}
-}
-
-// How long after the start signals are watched.
-const (
-	watchTerminal = 3 * time.Millisecond
-	watchAll      = 20 * time.Millisecond
-)
 
 // wait reaps all children until init has ended.
 func (m *made) wait() int { return waitAmong(-1, m.rec.Pid) }
