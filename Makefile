@@ -54,7 +54,7 @@ test: deps-test build ## run every test, with a summary; as root also those with
 
 # RUN and KERNEL choose tests and machines: make test-vm RUN=TestLimitPids KERNEL=trixie
 test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU
-	BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=180m ./tests/vm
+	BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=300m ./tests/vm
 
 # CLIENT, RUN and KERNEL choose: make integration CLIENT=podman RUN=^run$$ KERNEL=trixie
 integration: deps-vm build ## run podman, containerd, docker and others on brig, on whole machines

@@ -50,8 +50,8 @@ func FuzzRecord(f *testing.F) {
 		if spec.Decode(raw, &rec) != nil {
 			return
 		}
-		if err := json.Unmarshal(raw, new(record)); err != nil {
-			t.Errorf("%q is read as %+v, and not by encoding/json: %v", raw, rec, err)
+		if !json.Valid(raw) {
+			t.Errorf("%q is no JSON, and is read as %+v", raw, rec)
 		}
 		if err := spec.Decode(rec.encode(), &again); err != nil {
 			t.Fatalf("%v: %q", err, rec.encode())

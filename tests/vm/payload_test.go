@@ -39,6 +39,7 @@ func script(run string, want map[string][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "export BRIG_NOTIFY=/job/notify BRIG_CYCLES=%s\n", Quote(os.Getenv("BRIG_CYCLES")))
 	b.WriteString(Prologue)
+	fmt.Fprintf(&b, "export SUITE_TIMEOUT=%s\n", limit(run))
 	for _, s := range suites {
 		tests := want[s.name()]
 		if len(tests) == 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // machine is one of the test machines.
@@ -63,9 +64,10 @@ func TestVM(t *testing.T) {
 	}
 }
 
-// test runs all suites on one machine.
+// test runs all suites on one machine. All tests together may take longer than the few
+// of `make test`.
 func (m machine) test(t *testing.T, in string, want map[string][]string) {
-	files := Boot(t, top, m.image, in, Limit)
+	files := Boot(t, top, m.image, in, limit(os.Getenv("BRIG_VM_RUN")))
 	for _, s := range suites {
 		if tests := want[s.name()]; len(tests) > 0 {
 			t.Run(s.name(), func(t *testing.T) {
@@ -73,4 +75,11 @@ func (m machine) test(t *testing.T, in string, want map[string][]string) {
 			})
 		}
 	}
+}
+
+func limit(run string) time.Duration {
+	if run == "" {
+		return 2 * Limit
+	}
+	return Limit
 }
