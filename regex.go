@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"regexp"
 
 	"brig/libcontainer/fault"
 )
@@ -18,7 +17,7 @@ func each(c *call, id string, work func(id string) error) error {
 	if !c.on("regex") {
 		return work(id)
 	}
-	pattern, err := regexp.CompilePOSIX(id)
+	pattern, err := compile(id)
 	if err != nil {
 		return fault.Configf("", "--regex: %s", err)
 	}
@@ -28,7 +27,7 @@ func each(c *call, id string, work func(id string) error) error {
 	}
 	var failed []error
 	for _, s := range states {
-		if pattern.MatchString(s.ID) {
+		if pattern.matches(s.ID) {
 			failed = append(failed, work(s.ID))
 		}
 	}

@@ -28,6 +28,6 @@ func TestRegex(t *testing.T) {
 	b.ok("delete", "--regex", "nosuch")
 	b.ok("delete", "--force", "--regex", "other")
 	equal(t, b.ok("list", "--quiet"), "")
-	b.refused("--regex: error parsing regexp", "delete", "--regex", "(")
-	b.refused("--regex: error parsing regexp", "kill", "--regex", "(")
+	b.refused("--regex: at character 2: there is a ( without a )", "delete", "--regex", "(")
+	b.refused("--regex: at character 2: there is a ( without a )", "kill", "--regex", "(")
 }
