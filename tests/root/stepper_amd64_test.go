@@ -213,14 +213,19 @@ func (s *stepper) release() error {
 	for len(s.threads) > 0 {
 		tid, status, err := s.wait()
 		switch {
+		case errors.Is(err, unix.ECHILD):
+			return nil // the last has gone meanwhile
 		case err != nil:
 			return err
 		case !status.Stopped():
 			delete(s.threads, tid)
 		case status.StopSignal() == unix.SIGSTOP:
+			tgid := s.threads[tid].group(tid)
 			delete(s.threads, tid)
 			s.early[tid] = true // should its parent's event come yet
 			err = unix.PtraceDetach(tid)
+			// If this was the stop that a new thread begins with, the one for it is to come.
+			_ = unix.Kill(tgid, unix.SIGCONT)
 		case status.StopSignal()&^0x80 == unix.SIGTRAP:
 			s.awaitChild(tid, status)
 			err = unix.PtraceCont(tid, 0)
@@ -232,6 +237,14 @@ func (s *stepper) release() error {
 		}
 	}
 	return nil
+}
+
+// group is the process of a thread, which may not be known yet.
+func (th *thread) group(tid int) int {
+	if th == nil {
+		return tid
+	}
+	return th.tgid
 }
 
 // awaitChild waits for the first stop of a process that was made at the last moment, to
