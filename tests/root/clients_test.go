@@ -62,7 +62,7 @@ var matched = []struct {
 		args: func(b *box) []string {
 			b.args("nosuch")
 			b.save()
-			return []string{"create", "--bundle", b.bundle, "other"}
+			return []string{"create", "--bundle", b.bundle, b.id + "-other"}
 		}, code: 1,
 	},
 	{
@@ -70,7 +70,7 @@ var matched = []struct {
 		args: func(b *box) []string {
 			b.args("/etc")
 			b.save()
-			return []string{"create", "--bundle", b.bundle, "other"}
+			return []string{"create", "--bundle", b.bundle, b.id + "-other"}
 		}, code: 1,
 	},
 	{
@@ -78,7 +78,7 @@ var matched = []struct {
 		args: func(b *box) []string {
 			b.mount("/bin", "bind", "/etc/passwd", "bind")
 			b.save()
-			return []string{"create", "--bundle", b.bundle, "other"}
+			return []string{"create", "--bundle", b.bundle, b.id + "-other"}
 		}, code: 1,
 	},
 	{
