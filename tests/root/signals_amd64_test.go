@@ -115,6 +115,41 @@ func TestTermBeforeEachCall(t *testing.T) {
 	}
 }
 
+// TestTermBeforeEachCallOfRun is the same for a run that waits for its payload to execute
+// before it waits for its end: no container goes on without the brig that was to end it.
+func TestTermBeforeEachCallOfRun(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.args("/bin/sh", "-c", "trap 'exit 3' TERM; i=0; while [ $i -lt 50 ]; do sleep 0.1; i=$((i+1)); done")
+	b.save()
+	v := verb{args: func(*box) []string { return []string{"run", "--timings", "--bundle", b.bundle, b.id} }}
+	few := stride(5)
+	for n, sent := 0, true; sent && !t.Failed(); n += few {
+		left := true
+		for try := 0; left && try < 4; try++ { // see above
+			calls := 0
+			b.stepped(v, func(s stop) unix.Errno {
+				if s.part == partBrig && counted(s) {
+					if calls++; calls-1 == n {
+						must(t, unix.Kill(s.tgid, unix.SIGTERM))
+					}
+				}
+				return errnoNone
+			})
+			sent, left = calls > n, false
+			for deadline := time.Now().Add(2 * time.Second); b.brig("state", b.id).code == 0 && b.status() == "running"; time.Sleep(2 * time.Millisecond) {
+				if left = time.Now().After(deadline); left {
+					break
+				}
+			}
+			b.clean()
+		}
+		if left {
+			t.Errorf("call %d: the container is left running", n)
+		}
+	}
+}
+
 // lasting is how long the payload runs that gets no signal.
 const lasting = 10 * time.Second
 
