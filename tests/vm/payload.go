@@ -13,8 +13,9 @@ import (
 
 // Prologue defines how a suite is run: suite DIR USER PATTERN [NAME] runs the program of
 // a package as a user, with its log and its exit status under NAME. The log comes back
-// whole, and what failed shows on the console. The log is a file and no pipe, which a
-// process that a test left behind would keep open for ever.
+// whole, and on the console each test shows as it ends, with the seconds that it took: when a
+// machine takes too long, nothing else comes back. The log is a file and no pipe, which
+// a process that a test left behind would keep open for ever.
 const Prologue = `export BRIG_VM=1 TMPDIR=/var/tmp
 cd /job
 uname -r >out/kernel
@@ -24,9 +25,11 @@ suite() {
 	echo "suite $name at $(cut -d' ' -f1 /proc/uptime)" >/dev/ttyS0
 	as=
 	[ "$2" = root ] || as="runuser -u $2 -- env HOME=/home/$2 XDG_RUNTIME_DIR=/run/user/$(id -u "$2")"
-	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=${SUITE_TIMEOUT:-40m} -test.run "$3") >"out/$name.log" 2>&1
+	: >"out/$name.log"
+	tail -n +1 -f "out/$name.log" | grep -a --line-buffered -e "${SHOW:-^.\?--- }" -e '--- FAIL' >/dev/ttyS0 &
+	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=${SUITE_TIMEOUT:-40m} -test.run "$3") >>"out/$name.log" 2>&1
 	echo $? >"out/$name.status"
-	grep -a -e '--- FAIL' "out/$name.log" >/dev/ttyS0
+	pkill -f "^tail .* out/$name.log$"
 }
 `
 
