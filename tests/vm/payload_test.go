@@ -60,6 +60,7 @@ func build(t *testing.T, p *Payload, dir, run string) map[string][]string {
 	p.Add(t, top+"/brig", "brig")
 	p.Build(t, "./tests/root/notify", dir+"/notify", "build", "-tags", tags)
 	p.Add(t, dir+"/notify", "notify")
+	p.AddTree(t, "docs") // a test compares a page with what it knows
 	tests := map[string][]string{}
 	for _, s := range suites {
 		if _, done := tests[s.dir]; !done {
