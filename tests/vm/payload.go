@@ -13,7 +13,7 @@ import (
 
 // Prologue defines how a suite is run: suite DIR USER PATTERN [NAME] runs the program of
 // a package as a user, with its log and its exit status under NAME. The log comes back
-// whole, and on the console each test shows as it ends, with the seconds that it took: when a
+// whole, and on the console shows what tests say, and each as it ends with its seconds: when a
 // machine takes too long, nothing else comes back. The log is a file and no pipe, which
 // a process that a test left behind would keep open for ever.
 const Prologue = `export BRIG_VM=1 TMPDIR=/var/tmp
@@ -26,7 +26,7 @@ suite() {
 	as=
 	[ "$2" = root ] || as="runuser -u $2 -- env HOME=/home/$2 XDG_RUNTIME_DIR=/run/user/$(id -u "$2")"
 	: >"out/$name.log"
-	tail -n +1 -f "out/$name.log" | grep -a --line-buffered -e "${SHOW:-^.\?--- }" -e '--- FAIL' >/dev/ttyS0 &
+	tail -n +1 -f "out/$name.log" | grep -a --line-buffered -e "${SHOW:-^.\?--- }" -e '--- FAIL' -e '_test\.go:[0-9]*: ' >/dev/ttyS0 &
 	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=${SUITE_TIMEOUT:-40m} -test.run "$3") >>"out/$name.log" 2>&1
 	echo $? >"out/$name.status"
 	pkill -f "^tail .* out/$name.log$"
