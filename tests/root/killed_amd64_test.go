@@ -20,6 +20,8 @@ type verb struct {
 	args func(b *box) []string
 	// ordinary says that the user is.
 	ordinary bool
+	// terminal is that of its caller, or nil.
+	terminal *os.File
 	// after says what has to hold of a container that was there before.
 	after func(b *box)
 }
@@ -204,6 +206,10 @@ func (b *box) stepped(v verb, before func(s stop) unix.Errno) (unix.WaitStatus, 
 	defer stderr.Close()
 	defer os.Remove(stderr.Name())
 	cmd.Stderr = stderr
+	if v.terminal != nil {
+		cmd.Stdin, cmd.Stdout = v.terminal, v.terminal
+		cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	}
 	status, err := step(b.t, cmd, before)
 	must(b.t, err)
 	// The file's offset is that of the command.

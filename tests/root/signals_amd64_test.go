@@ -86,7 +86,7 @@ func (b *box) signalledAt(v verb, n int, sig unix.Signal) (ended bool) {
 // calls. Either nothing has come of the payload, or the signal is passed on to it: brig
 // does not go and leave it behind.
 func TestTermBeforeEachCall(t *testing.T) {
-	for _, name := range []string{"exec", "exec with a pid file"} {
+	for _, name := range []string{"exec", "exec with a pid file", "exec with a terminal"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := sleeper(t)
@@ -94,8 +94,13 @@ func TestTermBeforeEachCall(t *testing.T) {
 			b.create()
 			b.ok("start", b.id)
 			args := []string{"exec"}
-			if name != "exec" {
+			v := verb{args: func(*box) []string { return args }}
+			switch name {
+			case "exec with a pid file":
 				args = append(args, "--pid-file", b.dir+"/pid")
+			case "exec with a terminal":
+				args = append(args, "--tty")
+				_, v.terminal = hostTerminal(t)
 			}
 			args = append(args, b.id, "/bin/sleep", strconv.Itoa(int(lasting/time.Second)))
 			few := stride(5)
@@ -104,7 +109,7 @@ func TestTermBeforeEachCall(t *testing.T) {
 				// One thread may die of the signal while another goes on, for as long as the
 				// stepping of calls makes it take. What brig does wrong it does each time.
 				for try := 0; left && try < 4; try++ {
-					ended, left = b.endedAt(n, args)
+					ended, left = b.endedAt(n, v)
 				}
 				if left {
 					t.Errorf("call %d: the payload is left behind", n)
@@ -155,9 +160,9 @@ const lasting = 10 * time.Second
 
 // endedAt sends brig SIGTERM before call n, and looks for what it leaves in the
 // container, which it ends. ended says that the payload came to its end before.
-func (b *box) endedAt(n int, args []string) (ended, left bool) {
+func (b *box) endedAt(n int, v verb) (ended, left bool) {
 	calls := 0
-	status, said := b.stepped(verb{args: func(*box) []string { return args }}, func(s stop) unix.Errno {
+	status, said := b.stepped(v, func(s stop) unix.Errno {
 		if s.part != partBrig || !counted(s) {
 			return errnoNone
 		}
