@@ -39,7 +39,8 @@ serve() {
 }
 
 # files: the root file system of all images. As in the image of busybox, its programs are
-# hard links, so that one can be covered without the others.
+# hard links, so that one can be covered without the others, and its shell executes them:
+# Debian's busybox has them in its shell and never looks for the file.
 files() {
 	local root=/var/tmp/box name
 	for name in "$root"/bin/*; do
@@ -53,6 +54,8 @@ files() {
 	program "$root" nginx
 	program "$root" ipcs
 	program "$root" pgrep
+	program "$root" dash
+	ln -sf ../usr/bin/dash "$root/bin/sh"
 	serve "$root" nginx 80
 	serve "$root" hostnet 12003
 	echo served >"$root/www/index.html"
