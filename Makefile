@@ -27,7 +27,7 @@ STATICCHECK_VERSION := v0.8.2
 tool = $(or $(shell command -v $(1)),$(wildcard $(GOBIN)/$(1)),$(GO) run $(2))
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate demo test test-vm integration vm-shell security faults fuzz bench conformance man completions manual lint install clean deps deps-build deps-test deps-bench deps-conformance deps-vm
+.PHONY: help build generate demo test test-vm integration vm-shell security faults fuzz bench conformance man completions manual lint install uninstall clean deps deps-build deps-test deps-bench deps-conformance deps-vm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -107,6 +107,10 @@ manual:
 install: build manual ## install brig, its man pages and completions to DESTDIR and PREFIX (/usr/local)
 	install -D -m 0755 brig $(DESTDIR)$(PREFIX)/bin/brig
 	cd share && find * -type f -exec install -D -m 0644 {} $(abspath $(DESTDIR)$(PREFIX))/share/{} \;
+
+uninstall: manual ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/brig
+	cd share && find * -type f -exec rm -f $(abspath $(DESTDIR)$(PREFIX))/share/{} \;
 
 clean: ## remove everything that was built
 	rm -rf brig brig.linked bin share tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \

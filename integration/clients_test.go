@@ -163,8 +163,10 @@ func judge(t *testing.T, client string, files map[string]string) row {
 		}
 	}
 	// 1 says that scenarios have failed, and those were looked at.
-	if status := strings.TrimSpace(files["brig.status"]); status != "0" && status != "1" || r.passed == 0 {
-		t.Errorf("brig's scenarios ended with status %q, %d passed:\n%s", status, r.passed, vm.Last(files["brig.log"], 40))
+	for _, runtime := range runtimes {
+		if status := strings.TrimSpace(files[runtime+".status"]); status != "0" && status != "1" || r.passed == 0 {
+			t.Errorf("%s's scenarios ended with status %q, brig passed %d:\n%s", runtime, status, r.passed, vm.Last(files[runtime+".log"], 40))
+		}
 	}
 	return r
 }
@@ -174,6 +176,8 @@ func verdict(t *testing.T, brig, crun vm.Result, why string) {
 	switch {
 	case brig.Action == "pass" && why != "":
 		t.Error("it passes: its line in reasons.txt is to go")
+	case brig.Action == "skip" && crun.Action == "pass":
+		t.Errorf("crun passes this, and brig is not asked:\n%s", vm.Last(brig.Output, 2))
 	case brig.Action == "skip":
 		t.Skip(vm.Last(brig.Output, 2))
 	case brig.Action == "fail" && crun.Action == "pass":

@@ -13,6 +13,12 @@ skip() {
 	exit 0
 }
 
+# afterwards COMMAND…: when the scenario is over, however it ends; the last comes first.
+afterwards() {
+	later="$(printf '%q ' "$@") || :; ${later:-}"
+	trap "$later" EXIT
+}
+
 # is WANT COMMAND…: the command succeeds and prints just that.
 is() {
 	local want=$1 got status=0
@@ -125,10 +131,13 @@ as_user() {
 		DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u tester)/bus" sh -c 'cd && exec "$@"' -- "$@"
 }
 
-# none_left PATTERN: brig has no container left, and no cgroup has such a name.
+# none_left PATTERN: brig has no container left, of root or of the user, and no cgroup has
+# such a name.
 none_left() {
 	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" list -q)" ] || fail "left: $("$RUNTIME" list)"
-	local left
+	local left user
+	user=$(ls -A "/run/user/$(id -u tester)/$runtime" 2>/dev/null | grep -v '^@' || :)
+	[ "$runtime" != brig ] || [ -z "$user" ] || fail "left by the user: $user"
 	left=$(find /sys/fs/cgroup -mindepth 1 -type d -name "$1" 2>/dev/null || :)
 	[ -z "$left" ] || fail "left: $left"
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,8 +19,9 @@ type table struct{ rows []row }
 type row struct {
 	client, machine, version, kernel string
 	all, passed, other               int
-	more                             []string // passed with brig and not with crun
+	more                             []string // passed with brig and not with crun, with what that said
 	failed                           []string // with both, with the reason
+	skipped                          []string // with brig, with the reason
 }
 
 // add counts one scenario.
@@ -29,12 +31,38 @@ func (r *row) add(name string, brig, crun vm.Result, why string) {
 	case "pass":
 		r.passed++
 		if crun.Action == "fail" {
-			r.more = append(r.more, strings.ReplaceAll(name, "_", " "))
+			r.more = append(r.more, strings.ReplaceAll(name, "_", " ")+": "+words(crun))
 		}
+	case "skip":
+		r.skipped = append(r.skipped, strings.ReplaceAll(name, "_", " ")+": "+words(brig))
 	case "fail":
 		r.failed = append(r.failed, strings.ReplaceAll(name, "_", " ")+": "+why)
 	}
 }
+
+// words are the few that say why a scenario ended as it did.
+func words(r vm.Result) string {
+	said := ""
+	for line := range strings.Lines(r.Output) {
+		line = strings.TrimSpace(fromTest.ReplaceAllString(line, ""))
+		if line == "" || strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- ") {
+			continue
+		}
+		said = line
+		if strings.HasPrefix(line, "FAILED: ") || strings.HasPrefix(line, "SKIP: ") {
+			_, said, _ = strings.Cut(line, ": ")
+			break
+		}
+	}
+	const enough = 200
+	if len(said) > enough {
+		said = strings.ToValidUTF8(said[:enough], "") + "…"
+	}
+	return said
+}
+
+// fromTest is what the testing package puts before a line.
+var fromTest = regexp.MustCompile(`^\s*[a-z_]+_test\.go:[0-9]+: `)
 
 // put takes a row in, in the place of the one that it had before.
 func (t *table) put(r row) {
@@ -42,8 +70,9 @@ func (t *table) put(r row) {
 	t.rows = append(slices.DeleteFunc(t.rows, same), r)
 }
 
-// The headings of the two lists.
+// The headings of the lists.
 const (
+	skipTitle = "## Skipped"
 	failTitle = "## Fails with both"
 	moreTitle = "## Passes with brig and fails with crun"
 )
@@ -55,8 +84,8 @@ func (t *table) String() string {
 	var b strings.Builder
 	b.WriteString(`# Compatibility
 
-Each client of brig runs its scenarios (the text files in [integration](../integration)) with its own programs on a machine
-of its own, offline, first with brig and then with crun. ` + "`make integration`" + ` does so and writes this page; with
+Each client of brig runs its scenarios (text files in [integration](../integration); those of CRI are Go) with its own
+programs on a machine of its own, offline, first with brig and then with crun. ` + "`make integration`" + ` does so and writes this page; with
 CLIENT or KERNEL it writes the rows of those.
 
 | scenarios of | version | Debian | Linux | scenarios | pass with brig | pass with crun |
@@ -66,6 +95,7 @@ CLIENT or KERNEL it writes the rows of those.
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d | %d |\n", r.client, r.version, r.machine, r.kernel, r.all, r.passed, r.other)
 	}
 	section(&b, failTitle, t.rows, func(r row) []string { return r.failed })
+	section(&b, skipTitle, t.rows, func(r row) []string { return r.skipped })
 	section(&b, moreTitle, t.rows, func(r row) []string { return r.more })
 	return b.String()
 }
@@ -90,6 +120,8 @@ func parse(page string) *table {
 			switch {
 			case ok && heading == failTitle:
 				t.rows[i].failed = append(r.failed, name)
+			case ok && heading == skipTitle:
+				t.rows[i].skipped = append(r.skipped, name)
 			case ok:
 				t.rows[i].more = append(r.more, name)
 			}
@@ -116,13 +148,15 @@ func section(b *strings.Builder, title string, rows []row, of func(row) []string
 func TestTable(t *testing.T) {
 	r := row{client: "podman", version: "podman 5", machine: "trixie", kernel: "6.12", other: 1}
 	r.add("run/a_b", vm.Result{Action: "pass"}, vm.Result{Action: "pass"}, "")
-	r.add("run/c", vm.Result{Action: "pass"}, vm.Result{Action: "fail"}, "")
+	r.add("run/c", vm.Result{Action: "pass"}, vm.Result{Action: "fail", Output: "=== RUN x\nFAILED: no such file\n    scenario_test.go:70: run/c: exit status 1\n"}, "")
+	r.add("run/e", vm.Result{Action: "skip", Output: "    pods_test.go:3: too old\n--- SKIP: run/e\n"}, vm.Result{Action: "skip"}, "")
 	r.add("run/d", vm.Result{Action: "fail"}, vm.Result{Action: "fail"}, "the kernel has none")
 	page := (&table{rows: []row{r}}).String()
 	for _, want := range []string{
-		"| podman | podman 5 | trixie | 6.12 | 3 | 2 | 1 |\n",
+		"| podman | podman 5 | trixie | 6.12 | 4 | 2 | 1 |\n",
 		failTitle + "\n\n- podman, trixie: run/d: the kernel has none\n",
-		moreTitle + "\n\n- podman, trixie: run/c\n",
+		moreTitle + "\n\n- podman, trixie: run/c: no such file\n",
+		skipTitle + "\n\n- podman, trixie: run/e: too old\n",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in:\n%s", want, page)

@@ -273,3 +273,56 @@ func TestZshCompletion(t *testing.T) {
 		}
 	}
 }
+
+// TestInstall installs brig with its manual below a directory, and takes it away again. What
+// else is there stays.
+func TestInstall(t *testing.T) {
+	needShell(t, "make")
+	// A tree of its own: other tests use the program that make would link anew.
+	tree, dest := t.TempDir(), t.TempDir()
+	must(t, os.CopyFS(tree+"/share", os.DirFS(writtenManual(t))))
+	for _, name := range []string{"Makefile", "brig"} {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(tree, name), text, 0o600))
+	}
+	must(t, os.MkdirAll(dest+"/opt/share/man/man8", 0o755))
+	other := dest + "/opt/share/man/man8/other.8"
+	must(t, os.WriteFile(other, nil, 0o600))
+	run := func(target string) []string {
+		cmd := exec.Command("make", "-C", tree, "-o", "build", "-o", "manual", target, "DESTDIR="+dest, "PREFIX=/opt")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("make %s: %v\n%s", target, err, out)
+		}
+		var list []string
+		must(t, filepath.WalkDir(dest, func(name string, d os.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() && name != other {
+				list = append(list, strings.TrimPrefix(name, dest+"/opt/"))
+			}
+			return err
+		}))
+		return list
+	}
+	list := run("install")
+	for _, want := range []string{"bin/brig", "share/man/man8/brig.8", "share/bash-completion/completions/brig"} {
+		if !slices.Contains(list, want) {
+			t.Errorf("%s is not installed: %v", want, list)
+		}
+	}
+	if out, err := exec.Command(dest+"/opt/bin/brig", "--version").CombinedOutput(); err != nil {
+		t.Errorf("what is installed does not run: %v\n%s", err, out)
+	}
+	if list := run("uninstall"); len(list) > 0 {
+		t.Errorf("uninstall leaves %v", list)
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
