@@ -85,7 +85,7 @@ func globalFlags() []option {
 		text("cgroup-manager", "", "cgroupfs, systemd, or disabled for containers without a cgroup"),
 		text("root", defaultRoot(), "`DIR` with the state of all containers"),
 		toggle("systemd-cgroup", "let systemd make the cgroups of containers"),
-		text("rootless", "auto", "auto, true or false; brig asks the kernel"),
+		text("rootless", "auto", "auto, true or false; with true no cgroup where no limit is asked for, and the user's systemd; auto is true for an ordinary user"),
 		toggle("version", "print the version", "v"),
 	}
 }
@@ -128,8 +128,13 @@ func defaultRoot() string {
 // runtime is what the global flags say of the runtime.
 func runtime(c *call) *libcontainer.Runtime {
 	manager := c.text("cgroup-manager")
+	var rootless *bool
+	if text := c.text("rootless"); text != "auto" {
+		set := text == "true"
+		rootless = &set
+	}
 	return &libcontainer.Runtime{
-		Root: c.text("root"), NoCgroup: manager == "disabled", Systemd: manager == "systemd" || manager == "" && c.on("systemd-cgroup"),
+		Rootless: rootless, Root: c.text("root"), NoCgroup: manager == "disabled", Systemd: manager == "systemd" || manager == "" && c.on("systemd-cgroup"),
 		Warn: func(text string) { warn(c, text) },
 	}
 }

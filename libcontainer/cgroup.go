@@ -34,7 +34,11 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 		}
 		return l, nil
 	}
-	if (in.Host.Rootless || in.Host.InUserNamespace) && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
+	ordinary := in.Host.Rootless || in.Host.InUserNamespace
+	if r.Rootless != nil {
+		ordinary = *r.Rootless
+	}
+	if ordinary && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
 		return l, nil
 	}
 	var err error
@@ -42,7 +46,7 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 		return nil, err
 	}
 	if r.Systemd {
-		l.scope, err = newScope(in, l.writes)
+		l.scope, err = newScope(in, l.writes, ordinary)
 		return l, err
 	}
 	root, err := cgroups.FindRoot()

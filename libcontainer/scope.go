@@ -25,9 +25,9 @@ type systemdScope struct {
 	tight      *cgroups.Write // a limit that init fits into, and not the process that forks it
 }
 
-// newScope reads from the config what systemd has to know.
-func newScope(in *plan.Input, writes []cgroups.Write) (*systemdScope, error) {
-	ordinary := in.Host.Rootless || in.Host.InUserNamespace
+// newScope reads from the config what systemd has to know: that of the host, or the own
+// one of an ordinary user.
+func newScope(in *plan.Input, writes []cgroups.Write, ordinary bool) (*systemdScope, error) {
 	unit, f := systemd.NewUnit(in.Spec.Linux.CgroupsPath, in.ID, ordinary)
 	if f != nil {
 		return nil, f

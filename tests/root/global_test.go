@@ -18,6 +18,33 @@ func TestWithoutCgroup(t *testing.T) {
 	b.refused("/linux/resources/unified/cgroup.max.depth: cannot be enforced without a cgroup", "--cgroup-manager", "disabled", "run", "--bundle", b.bundle, b.id)
 }
 
+// --rootless says whose cgroups there are, whoever calls: with true a container without
+// limits has none of its own, with false it has one, or there is no container.
+func TestRootlessCgroup(t *testing.T) {
+	own := strings.TrimSpace(reads(t, "/proc/self/cgroup"))
+	const named = `{"linux":{"namespaces":[{"type":"mount"},{"type":"pid"},{"type":"uts"},{"type":"network"},{"type":"ipc"}],"cgroupsPath":null}}`
+	for flag, without := range map[string]bool{"auto": false, "false": false, "true": true} {
+		b := newBox(t, named)
+		b.args("/bin/cat", "/proc/self/cgroup")
+		b.save()
+		if got := strings.TrimSpace(b.ok("--rootless", flag, "run", "--bundle", b.bundle, b.id)); (got == own) != without || got == "" {
+			t.Errorf("--rootless %s: in %s, and the caller is in %s", flag, got, own)
+		}
+	}
+	b := newBox(t, named)
+	b.args("/bin/cat", "/proc/self/cgroup")
+	b.patch(`{"linux":{"resources":{"unified":{"cgroup.max.depth":"3"}}}}`)
+	b.save()
+	if got := strings.TrimSpace(b.ok("--rootless", "true", "run", "--bundle", b.bundle, b.id)); got == own {
+		t.Errorf("with a limit it is in %s, as the caller", got)
+	}
+	u := ordinary(t)
+	u.args("/bin/cat", "/proc/self/cgroup")
+	u.save()
+	equal(t, strings.TrimSpace(u.ok("--rootless", "true", "run", "--bundle", u.bundle, u.id)), strings.TrimSpace(u.ok("run", "--bundle", u.bundle, u.id)))
+	u.refused("/linux/cgroupsPath: create the cgroup /brig/"+u.id+": EACCES: permission denied (the cgroup above it has to be delegated to the user)", "--rootless", "false", "run", "--bundle", u.bundle, u.id)
+}
+
 // A container that stays and has no cgroup can be entered, killed and deleted.
 func TestLifeWithoutCgroup(t *testing.T) {
 	b := newBox(t)
