@@ -75,7 +75,9 @@ func TestScenarios(t *testing.T) {
 // shell runs a function of client.sh.
 func shell(t *testing.T, function string) {
 	t.Helper()
-	cmd := exec.Command("bash", "-c", "set -euo pipefail\n. ./scenario.sh\n. ./cri/client.sh\n"+function)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail\n. ./scenario.sh\n. ./cri/client.sh\n"+function)
 	cmd.Dir = ".."
 	out := filepath.Join(t.TempDir(), "output")
 	file, err := os.Create(out)

@@ -131,7 +131,7 @@ var pods = group{"pods", []scenario{
 	{"a user namespace", func(k *kubelet) {
 		p, err := k.tryPod(handler, ownIDs)
 		if err != nil && strings.Contains(err.Error(), "user namespaces") {
-			k.Skipf("this containerd has none: %v", err)
+			k.oldContainerd(err.Error())
 		}
 		k.check(err)
 		c := p.sleeper(func(c *runtime.ContainerConfig) {

@@ -3,6 +3,7 @@ package cri
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"strings"
 
 	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -33,6 +34,9 @@ var rollout = group{"rollout", []scenario{
 	{"the DaemonSet comes once more and changes nothing", func(k *kubelet) {
 		before, err := os.ReadFile(config)
 		k.check(err)
+		file, err := os.Stat(brig)
+		k.check(err)
+		daemon := containerd(k)
 		program, err := os.ReadFile(brig)
 		k.check(err)
 		installer := k.installer(program)
@@ -43,8 +47,20 @@ var rollout = group{"rollout", []scenario{
 		after, err := os.ReadFile(config)
 		k.check(err)
 		k.equal(string(after), string(before))
+		if now, err := os.Stat(brig); err != nil || !os.SameFile(file, now) {
+			k.Errorf("brig was installed anew, %v", err)
+		}
+		k.equal(containerd(k), daemon)
 	}},
 }}
+
+// containerd is its process.
+func containerd(k *kubelet) string {
+	k.Helper()
+	out, err := exec.Command("systemctl", "show", "-p", "MainPID", "containerd").Output()
+	k.check(err)
+	return string(out)
+}
 
 // withoutBrig takes the handler of the documentation out of containerd's config, and
 // puts it back at the end. It returns brig itself, which is put back too.

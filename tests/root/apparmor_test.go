@@ -30,11 +30,11 @@ func loadProfile(t *testing.T) {
 	t.Helper()
 	needRoot(t)
 	if enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || enabled[0] != 'Y' {
-		t.Skip("needs a kernel with AppArmor")
+		absent(t, "needs a kernel with AppArmor")
 	}
 	parser, err := exec.LookPath("apparmor_parser")
 	if err != nil {
-		t.Skip(err)
+		absent(t, "needs apparmor_parser: %v", err)
 	}
 	parse := func(flags string) {
 		cmd := exec.Command(parser, "--skip-cache", flags)

@@ -1,11 +1,6 @@
 package root_test
 
-import (
-	"os"
-	"strings"
-	"testing"
-	"time"
-)
+import "testing"
 
 // cpu.max bounds the time in each period, whatever the machine is doing.
 func TestLimitCPU(t *testing.T) {
@@ -29,24 +24,64 @@ func TestLimitCPU(t *testing.T) {
 	within(30000)
 }
 
-// On one CPU the weights are the shares.
+// On one CPU the weights are the shares, and may change while it is busy.
 func TestLimitCPUWeightAndSet(t *testing.T) {
 	needController(t, "cpu", "cpuset")
-	var boxes []*box
-	for _, shares := range []string{"2", "20000"} {
-		b := newBox(t)
-		b.resources(`{"cpu":{"shares":` + shares + `,"cpus":"0","mems":"0"}}`)
-		b.background(busy)
-		boxes = append(boxes, b)
-	}
-	light, heavy := boxes[0], boxes[1]
+	light, heavy := busyOn0(t, `{"shares":2}`), busyOn0(t, `{"shares":20000}`)
 	equal(t, light.group("cpuset.cpus.effective"), "0")
 	// An exec into the light one would have to wait for minutes.
 	equal(t, heavy.exec("grep ^Cpus_allowed_list /proc/self/status | cut -f2; nproc"), "0\n1")
-	from := [2]int64{light.count("cpu.stat", "usage_usec"), heavy.count("cpu.stat", "usage_usec")}
-	heavy.until("busy for a while", func() bool { return heavy.count("cpu.stat", "usage_usec") > from[1]+2_000_000 })
-	if a, b := light.count("cpu.stat", "usage_usec")-from[0], heavy.count("cpu.stat", "usage_usec")-from[1]; b < 4*a {
+	getsMore(t, heavy, light)
+	light.ok("update", "--cpu-share", "262144", light.id)
+	heavy.ok("update", "--cpu-share", "2", heavy.id)
+	getsMore(t, light, heavy)
+}
+
+// The idle class gets what the others leave.
+func TestLimitCPUIdle(t *testing.T) {
+	needController(t, "cpu", "cpuset")
+	idle, other := busyOn0(t, `{"idle":1}`), busyOn0(t, `{}`)
+	equal(t, idle.group("cpu.idle")+other.group("cpu.idle"), "10")
+	getsMore(t, other, idle)
+}
+
+// busyOn0 is a container that is busy on the first CPU.
+func busyOn0(t *testing.T, cpu string) *box {
+	t.Helper()
+	b := newBox(t)
+	b.resources(`{"cpu":{"cpus":"0","mems":"0"}}`)
+	b.resources(`{"cpu":` + cpu + `}`)
+	b.background(busy)
+	return b
+}
+
+// getsMore waits until a container has run for two seconds, in which the other has had a
+// quarter of that at most.
+func getsMore(t *testing.T, heavy, light *box) {
+	t.Helper()
+	usage := func(b *box) int64 { return b.count("cpu.stat", "usage_usec") }
+	from := [2]int64{usage(light), usage(heavy)}
+	heavy.until("busy for a while", func() bool { return usage(heavy) > from[1]+2_000_000 })
+	if a, b := usage(light)-from[0], usage(heavy)-from[1]; b < 4*a {
 		t.Errorf("%d µs and %d µs with weights %s and %s", a, b, light.group("cpu.weight"), heavy.group("cpu.weight"))
+	}
+}
+
+// A burst is what a payload may save in periods that it does not use.
+func TestLimitCPUBurst(t *testing.T) {
+	needController(t, "cpu")
+	b := newBox(t)
+	b.resources(`{"cpu":{"quota":50000,"period":100000,"burst":50000}}`)
+	b.background("while :; do sleep 1; timeout 0.3 sh -c '" + busy + "'; done")
+	equal(t, b.group("cpu.max.burst"), "50000")
+	b.until("a burst", func() bool { return b.count("cpu.stat", "nr_bursts") > 0 && b.count("cpu.stat", "burst_usec") > 0 })
+	b.ok("update", "--cpu-burst", "0", b.id)
+	equal(t, b.group("cpu.max.burst"), "0")
+	bursts := b.count("cpu.stat", "nr_bursts")
+	throttled := b.count("cpu.stat", "nr_throttled")
+	b.until("throttled", func() bool { return b.count("cpu.stat", "nr_throttled") >= throttled+2 })
+	if more := b.count("cpu.stat", "nr_bursts") - bursts; more > 1 { // one may have been on its way
+		t.Errorf("%d bursts after they were forbidden", more)
 	}
 }
 
@@ -58,61 +93,3 @@ func TestLimitCPUSetUpdate(t *testing.T) {
 	equal(t, b.exec("nproc"), "1")
 	equal(t, b.group("cpuset.cpus.effective"), "0")
 }
-
-// The idle class is lower than any weight.
-func TestLimitCPUIdle(t *testing.T) {
-	needController(t, "cpu")
-	b := newBox(t)
-	b.resources(`{"cpu":{"idle":1}}`)
-	equal(t, b.run("cat /sys/fs/cgroup/cpu.idle"), "1")
-}
-
-// io.max bounds what is read from a block device.
-func TestLimitIO(t *testing.T) {
-	needController(t, "io")
-	root, number := rootDevice(t)
-	major, minor, _ := strings.Cut(number, ":")
-	b := newBox(t)
-	b.patch(`{"linux":{"devices":[{"path":"/dev/disk","type":"b","major":` + major + `,"minor":` + minor + `}],
-		"resources":{"devices":[{"allow":true,"type":"b","major":` + major + `,"minor":` + minor + `,"access":"r"}],
-		"blockIO":{"throttleReadBpsDevice":[{"major":` + major + `,"minor":` + minor + `,"rate":1048576}]}}}}`)
-	const script = "cat /sys/fs/cgroup/io.max; dd if=/dev/disk of=/dev/null iflag=direct bs=256k count=16 2>&1 | grep -c '16+0 records in'"
-	from := time.Now()
-	equal(t, b.run(script), number+" rbps=1048576 wbps=max riops=max wiops=max\n1")
-	// 4 MiB at 1 MiB a second: a machine that is busy takes longer, never shorter. The
-	// kernel allows a first burst.
-	if took := time.Since(from); took < 2*time.Second {
-		t.Errorf("4 MiB of %s took %v", root, took)
-	}
-}
-
-// rootDevice is the block device of the root file system.
-func rootDevice(t *testing.T) (name, number string) {
-	t.Helper()
-	for _, name := range []string{"vda", "sda", "nvme0n1"} {
-		if raw, err := os.ReadFile("/sys/block/" + name + "/dev"); err == nil {
-			return name, strings.TrimSpace(string(raw))
-		}
-	}
-	t.Skip("needs a block device")
-	return "", ""
-}
-
-// A huge page too many is refused.
-func TestLimitHugePages(t *testing.T) {
-	needController(t, "hugetlb")
-	before := reads(t, "/proc/sys/vm/nr_hugepages")
-	must(t, os.WriteFile("/proc/sys/vm/nr_hugepages", []byte("8"), 0))
-	t.Cleanup(func() { must(t, os.WriteFile("/proc/sys/vm/nr_hugepages", []byte(strings.TrimSpace(before)), 0)) })
-	if strings.TrimSpace(reads(t, "/proc/sys/vm/nr_hugepages")) == "0" {
-		t.Skip("needs memory for huge pages")
-	}
-	b := newBox(t)
-	b.resources(`{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}`)
-	b.mount("/huge", "hugetlbfs", "hugetlbfs", "pagesize=2M")
-	b.stage("fallocate")
-	equal(t, b.run("cat /sys/fs/cgroup/hugetlb.2MB.max; fallocate -l 4M /huge/a && echo two; fallocate -l 2M /huge/b 2>/dev/null || echo no third"), "4194304\ntwo\nno third")
-}
-
-// stage makes one more applet of busybox.
-func (b *box) stage(applet string) { must(b.t, os.Symlink("busybox", b.rootfs+"/bin/"+applet)) }

@@ -58,14 +58,60 @@ func TestLimitMemoryThrottles(t *testing.T) {
 	if b.count("memory.events", "high") == 0 || b.count("memory.events", "oom_kill") != 0 {
 		t.Errorf("%s", b.group("memory.events"))
 	}
+	b.stdin = `{"unified":{"memory.high":"max"}}`
+	b.ok("update", "--resources", "-", b.id)
+	b.stdin = `{"unified":{"memory.high":"8388608"}}`
+	b.until("it waits no more", func() bool {
+		before := b.count("memory.events", "high")
+		b.exec(eat(24))
+		return b.count("memory.events", "high") == before
+	})
+	b.ok("update", "--resources", "-", b.id)
+	before := b.count("memory.events", "high")
+	b.until("it waits again", func() bool { return b.count("memory.events", "high") > before })
 }
 
-// The reservation of the specification is memory.low.
+// The reservation of the specification is memory.low: what it covers the kernel takes from
+// others first.
 func TestLimitMemoryReservation(t *testing.T) {
 	needController(t, "memory")
+	base, err := unified()
+	must(t, err)
+	above := filepath.Join(base, "reservation")
+	must(t, os.Mkdir(above, 0o755))
+	t.Cleanup(func() { must(t, unix.Rmdir(above)) })
+	must(t, os.WriteFile(filepath.Join(above, "cgroup.subtree_control"), []byte("+memory"), 0))
+	must(t, os.WriteFile(filepath.Join(above, "memory.max"), []byte(fmt.Sprint(96<<20)), 0))
+	// The one has 40 MiB of a file in its cache, then the other reads 256.
+	keeps := func(reservation int) int64 {
+		kept := reader(t, reservation, 40)
+		defer kept.ok("delete", "--force", kept.id)
+		other := reader(t, 0, 256)
+		defer other.ok("delete", "--force", other.id)
+		text := strings.TrimSpace(reads(t, filepath.Join(above, kept.id, "memory.stat")))
+		var n int64
+		fmt.Sscanf(field(text, "file "), "%d", &n)
+		return n >> 20
+	}
+	if with, without := keeps(64<<20), keeps(0); with < 36 || with <= without {
+		t.Errorf("of 40 MiB it keeps %d with a reservation, and %d without", with, without)
+	}
+}
+
+// reader is a container that has read a file of its own, of some MiB.
+func reader(t *testing.T, reservation, mib int) *box {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	must(t, err)
+	defer file.Close()
+	must(t, unix.Fallocate(int(file.Fd()), 0, 0, int64(mib)<<20))
 	b := newBox(t)
-	b.resources(`{"memory":{"limit":67108864,"reservation":33554432}}`)
-	equal(t, b.run("cat /sys/fs/cgroup/memory.low /sys/fs/cgroup/memory.max"), "33554432\n67108864")
+	b.patch(`{"linux":{"cgroupsPath":"/reservation/` + b.id + `"}}`)
+	b.resources(fmt.Sprintf(`{"memory":{"reservation":%d}}`, reservation))
+	b.mount("/data", "bind", filepath.Dir(file.Name()), "bind")
+	b.background("cat /data/file >/dev/null; echo read >/data/done; sleep 1000")
+	b.until("the file is read", func() bool { _, err := os.Stat(filepath.Join(filepath.Dir(file.Name()), "done")); return err == nil })
+	return b
 }
 
 // A limit that is lowered while the container runs kills, and one that it has
@@ -74,6 +120,7 @@ func TestLimitMemoryUpdate(t *testing.T) {
 	needController(t, "memory")
 	b := newBox(t)
 	b.resources(`{"memory":{"limit":134217728,"swap":134217728}}`)
+	b.mount("/shm", "tmpfs", "tmpfs")
 	b.background("sleep 1000")
 	equal(t, b.exec(eat(64)+"; echo $?"), "0")
 	b.ok("update", "--memory", "32m", "--memory-swap", "32m", b.id)
@@ -81,6 +128,12 @@ func TestLimitMemoryUpdate(t *testing.T) {
 	if r := b.brig("exec", b.id, "sh", "-c", "exec "+eat(64)); r.code != 137 {
 		t.Errorf("exit %d, %s", r.code, r.err)
 	}
+	b.exec("dd if=/dev/zero of=/shm/file bs=1M count=24 2>/dev/null")
+	b.stdin = `{"memory":{"limit":16777216,"swap":16777216,"checkBeforeUpdate":true}}`
+	if r := b.brig("update", "--resources", "-", b.id); r.code != 1 || !strings.Contains(r.err, "rejecting memory limit 16777216") {
+		t.Errorf("exit %d, %s", r.code, r.err)
+	}
+	equal(t, b.group("memory.max"), "33554432")
 	b.ok("update", "--memory", "-1", "--memory-swap", "-1", b.id)
 	equal(t, b.group("memory.max"), "max")
 }
@@ -96,7 +149,7 @@ func TestLimitSwap(t *testing.T) {
 	unix.Close(fd)
 	for _, args := range [][]string{{"mkswap", file}, {"swapon", file}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("needs a file system that can swap: %s: %v %s", args[0], err, out)
+			absent(t, "needs a file system that can swap: %s: %v %s", args[0], err, out)
 		}
 	}
 	t.Cleanup(func() { must(t, exec.Command("swapoff", file).Run()) })
@@ -149,7 +202,9 @@ func TestLeastMemory(t *testing.T) {
 	if inside > alone+512 {
 		t.Errorf("%d KiB are more than 512 above %d", inside, alone)
 	}
-	if crun, err := exec.LookPath("crun"); err == nil {
+	if crun, err := exec.LookPath("crun"); err != nil {
+		absent(t, "needs crun to compare with: %v", err)
+	} else {
 		other := least(func(kib int) bool {
 			b.resources(fmt.Sprintf(`{"memory":{"limit":%d,"swap":%d}}`, kib<<10, kib<<10))
 			b.save()

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// needController skips where the cgroup v2 of this host lacks a controller. The test
-// machines have all of them (tests/vm).
+// needController skips where the cgroup v2 of this host lacks a controller.
 func needController(t *testing.T, names ...string) {
 	t.Helper()
 	base, err := unified()
@@ -21,14 +20,19 @@ func needController(t *testing.T, names ...string) {
 		for _, h := range have {
 			found = found || h == name
 		}
-		switch {
-		case found:
-		case os.Getenv("BRIG_VM") != "":
-			t.Fatalf("this test machine has no controller %s, but %q", name, have)
-		default:
-			t.Skipf("needs the controller %s in cgroup v2 (make test-vm)", name)
+		if !found {
+			absent(t, "needs the controller %s in cgroup v2, and there are %q", name, have)
 		}
 	}
+}
+
+// absent skips a test for want of something that the test machines have: there it fails.
+func absent(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("BRIG_VM") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format+" (make test-vm)", args...)
 }
 
 // resources sets /linux/resources.

@@ -273,10 +273,12 @@ func (b *box) left() {
 			b.t.Errorf("left behind: %s", e.Name())
 		}
 	}
-	pids, _ := filepath.Glob("/proc/[0-9]*/root")
-	for _, name := range pids {
-		if to, err := os.Readlink(name); err == nil && strings.HasPrefix(to, b.dir) {
-			b.t.Errorf("left behind: %s", name)
+	// The root of a container is "/" to whoever looks; its mount says what of the disk it is.
+	tables, _ := filepath.Glob("/proc/[0-9]*/mountinfo")
+	for _, name := range tables {
+		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), b.dir) {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
+			b.t.Errorf("left behind: %s, %q", name, command)
 		}
 	}
 }
