@@ -50,6 +50,7 @@ demo: build ## run a hardened container and show what it may not do
 test: deps-test build ## run every test, with a summary; as root also those with real containers
 	$(GO) vet -tags $(TAGS) ./...
 	@sh tests/deps.sh vm || echo "the test machines are left out: what they need cannot be installed here" >&2
+	$(GO) test -C integration/cri -count=1 -run '^TestManifests' .
 	BRIG_VM_RUN='$(VM_TESTS)' BRIG_CYCLES=$(CYCLES) $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./...
 
 # RUN and KERNEL choose tests and machines: make test-vm RUN=TestLimitPids KERNEL=trixie

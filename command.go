@@ -47,7 +47,10 @@ func (c *call) run(args []string) error {
 		return err
 	}
 	v := find(rest[0])
-	if v == nil {
+	switch {
+	case v == nil && (rest[0] == "checkpoint" || rest[0] == "restore"):
+		return fault.Configf("", "%s: this version of brig makes no checkpoints and restores none", rest[0])
+	case v == nil:
 		return fault.Configf("", "no such command: %q", rest[0]).WithHint("see brig --help")
 	}
 	c.verb = v.name

@@ -114,6 +114,8 @@ func TestParse(t *testing.T) {
 func TestRunRefuses(t *testing.T) {
 	for line, want := range map[string]string{
 		"nosuch":                      `no such command: "nosuch" (see brig --help)`,
+		"checkpoint --image-path x y": "checkpoint: this version of brig makes no checkpoints and restores none",
+		"restore --lsm-mount-context": "restore: this version of brig makes no checkpoints and restores none",
 		"--nosuch list":               "flag provided but not defined: -nosuch (see brig --help)",
 		"list --nosuch":               "flag provided but not defined: -nosuch (see brig list --help)",
 		"exec --preserve-fds":         "flag needs an argument: -preserve-fds (see brig exec --help)", // podman looks for these words
