@@ -94,6 +94,9 @@ func (d *directory) destroy(rec *record) error {
 // hang in the kernel.
 const killTimeout = 10 * time.Second
 
+// killHurry is how long it gets to end within its limits.
+const killHurry = time.Second
+
 // killInit kills init and waits for its end.
 func killInit(id string, left intents) error {
 	if left.init.pid == 0 {
@@ -112,18 +115,40 @@ func killInit(id string, left intents) error {
 	}
 	// A frozen process ends only when it is thawed; cgroup.kill does not need
 	// that, a signal does not either since 5.14.
-	deadline := time.Now().Add(killTimeout)
-	for {
+	ended, err := waitEnd(pidfd, killHurry)
+	if err == nil && !ended {
+		hurry(left.cgroup)
+		ended, err = waitEnd(pidfd, killTimeout-killHurry)
+	}
+	switch {
+	case err != nil:
+		return fault.Hostf("", err, "wait for process %d of %q", left.init.pid, id)
+	case !ended:
+		return fault.Hostf("", unix.ETIMEDOUT, "process %d of %q does not end", left.init.pid, id)
+	}
+	return nil
+}
+
+// waitEnd says whether a process ends within a time.
+func waitEnd(pidfd int, patience time.Duration) (bool, error) {
+	for deadline := time.Now().Add(patience); ; {
 		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, int(time.Until(deadline).Milliseconds()))
+		n, err := unix.Poll(fds, max(0, int(time.Until(deadline).Milliseconds())))
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
-			return fault.Hostf("", err, "wait for process %d of %q", left.init.pid, id)
-		case n > 0:
-			return nil
-		case time.Now().After(deadline):
-			return fault.Hostf("", unix.ETIMEDOUT, "process %d of %q does not end", left.init.pid, id)
+			return false, err
+		case n > 0 || time.Now().After(deadline):
+			return n > 0, nil
 		}
+	}
+}
+
+// hurry lets what was killed in a cgroup come to its end. A cgroup that is gone, or that
+// brig may not write to, it cannot help.
+func hurry(cgroup string) {
+	if g, err := openCgroup(cgroup); err == nil && g != nil {
+		g.Unthrottle()
+		g.Close()
 	}
 }

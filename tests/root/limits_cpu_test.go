@@ -93,3 +93,23 @@ func TestLimitCPUSetUpdate(t *testing.T) {
 	equal(t, b.exec("nproc"), "1")
 	equal(t, b.group("cpuset.cpus.effective"), "0")
 }
+
+// A container that gets next to no time is deleted all the same: what was killed gets what
+// it needs to end.
+func TestLimitCPUDelete(t *testing.T) {
+	needController(t, "cpu", "cpuset")
+	busyOn0(t, `{"shares":262144}`)
+	for name, cpu := range map[string]string{
+		"quota": `{"quota":1000,"period":1000000}`,
+		"idle":  `{"idle":1}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			b.resources(`{"cpu":{"cpus":"0","mems":"0"}}`)
+			b.background(busy)
+			b.stdin = `{"cpu":` + cpu + `}`
+			b.ok("update", "--resources", "-", b.id)
+			b.ok("delete", "--force", b.id)
+		})
+	}
+}

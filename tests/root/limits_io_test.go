@@ -3,25 +3,22 @@ package root_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// disk is a container that may read the disk of the root file system, and write to a file
-// on it, below /data.
-func disk(t *testing.T) (b *box, number string) {
+// disk is a container that may read a disk, and write to a file below /data.
+func disk(t *testing.T, number string) *box {
 	t.Helper()
-	number = rootDevice(t)
 	major, minor, _ := strings.Cut(number, ":")
-	b = newBox(t)
+	b := newBox(t)
 	b.mount("/data", "bind", t.TempDir(), "bind")
-	b.stage("dd")
 	b.patch(fmt.Sprintf(`{"linux":{"devices":[{"path":"/dev/disk","type":"b","major":%s,"minor":%s}],
 		"resources":{"devices":[{"allow":true,"type":"b","major":%[1]s,"minor":%[2]s,"access":"r"}]}}}`, major, minor))
-	return b, number
+	return b
 }
 
 const (
@@ -40,7 +37,8 @@ func TestLimitIO(t *testing.T) {
 		{"throttleWriteIOPSDevice", "4", "rbps=max wbps=max riops=max wiops=4", writes4M},
 	} {
 		t.Run(c.field, func(t *testing.T) {
-			b, number := disk(t)
+			number := rootDevice(t)
+			b := disk(t, number)
 			b.background("sleep 1000")
 			// 4 MiB at 1 MiB a second, or 16 of 4 a second: a machine that is busy takes
 			// longer, never shorter. The kernel allows a first burst.
@@ -68,45 +66,40 @@ func TestLimitIO(t *testing.T) {
 	}
 }
 
-// The weights of BFQ are how two that read all the time share a disk.
+// The weights of BFQ are how two that read all the time share a disk: one that has a
+// request at a time, for 10 ms, whatever the machine does.
 func TestLimitIOWeight(t *testing.T) {
 	needController(t, "io")
-	number := rootDevice(t)
-	weigh(t, number)
-	boxes := map[int]*box{}
-	for _, weight := range []int{10, 1000} {
-		b, _ := disk(t)
+	if out, err := exec.Command("modprobe", "null_blk", "submit_queues=1", "hw_queue_depth=1", "irqmode=2", "completion_nsec=10000000", "gb=1").CombinedOutput(); err != nil {
+		absent(t, "needs the block device null_blk: %v %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("modprobe", "-r", "null_blk").Run() })
+	number := strings.TrimSpace(reads(t, "/sys/block/nullb0/dev"))
+	if err := os.WriteFile("/sys/block/nullb0/queue/scheduler", []byte("bfq"), 0); err != nil {
+		absent(t, "needs the I/O scheduler BFQ: %v", err)
+	}
+	// What it does for interactive programs it does for both.
+	must(t, os.WriteFile("/sys/block/nullb0/queue/iosched/low_latency", []byte("0"), 0))
+	reader := func(weight int) *box {
+		b := disk(t, number)
 		b.resources(fmt.Sprintf(`{"blockIO":{"weight":%d}}`, weight))
-		b.background("while :; do " + reads4M + " 2>/dev/null; done")
+		// Some, so that there is always one that waits.
+		b.background("for i in 1 2 3 4; do dd if=/dev/disk of=/dev/null iflag=direct bs=4k count=200000 2>/dev/null & done; wait")
 		equal(t, b.group("io.bfq.weight"), fmt.Sprintf("default %d", weight))
-		boxes[weight] = b
+		return b
 	}
 	read := func(b *box) (n int64) {
-		for word := range strings.FieldsSeq(b.group("io.stat")) {
-			if text, ok := strings.CutPrefix(word, "rbytes="); ok {
-				n, _ = strconv.ParseInt(text, 10, 64)
-			}
+		for line := range strings.Lines(b.group("io.stat")) {
+			fmt.Sscanf(line, number+" rbytes=%d", &n)
 		}
 		return n
 	}
-	light, heavy := boxes[10], boxes[1000]
+	light, heavy := reader(10), reader(1000)
 	from := [2]int64{read(light), read(heavy)}
-	heavy.until("it has read much", func() bool { return read(heavy) > from[1]+64<<20 })
+	heavy.until("it has read much", func() bool { return read(heavy) > from[1]+400*4096 })
 	if a, b := read(light)-from[0], read(heavy)-from[1]; b < 2*a {
 		t.Errorf("with weight 10 it read %d bytes, with weight 1000 %d", a, b)
 	}
-}
-
-// weigh gives the disk the scheduler that knows weights.
-func weigh(t *testing.T, number string) {
-	t.Helper()
-	file := "/sys/dev/block/" + number + "/queue/scheduler"
-	_, old, _ := strings.Cut(reads(t, file), "[")
-	old, _, _ = strings.Cut(old, "]")
-	if err := os.WriteFile(file, []byte("bfq"), 0); err != nil {
-		absent(t, "needs the I/O scheduler BFQ: %v", err)
-	}
-	t.Cleanup(func() { must(t, os.WriteFile(file, []byte(old), 0)) })
 }
 
 // rootDevice is the number of the block device of the root file system.
