@@ -65,7 +65,8 @@ func Boot(t *testing.T, root string, image []string, payload string, limit time.
 		console, _ := os.ReadFile(serial)
 		t.Fatalf("nothing came back\n%s", Last(string(console), 40))
 	}
-	t.Logf("Linux %s with the controllers %s, %s in all", strings.TrimSpace(files["kernel"]), strings.TrimSpace(files["controllers"]), time.Since(from).Round(time.Second))
+	files["took"] = time.Since(from).Round(time.Second).String()
+	t.Logf("Linux %s with the controllers %s, %s in all", strings.TrimSpace(files["kernel"]), strings.TrimSpace(files["controllers"]), files["took"])
 	return files
 }
 

@@ -23,12 +23,13 @@ cat /sys/fs/cgroup/cgroup.controllers >out/controllers
 suite() {
 	name=$(echo "${4:-$1-$2}" | tr / -)
 	echo "suite $name at $(cut -d' ' -f1 /proc/uptime)" >/dev/ttyS0
-	as=
+	as= from=$(cut -d. -f1 /proc/uptime)
 	[ "$2" = root ] || as="runuser -u $2 -- env HOME=/home/$2 XDG_RUNTIME_DIR=/run/user/$(id -u "$2")"
 	: >"out/$name.log"
 	tail -n +1 -f "out/$name.log" | grep -a --line-buffered -e "${SHOW:-^.\?--- }" -e '--- FAIL' -e '_test\.go:[0-9]*: ' >/dev/ttyS0 &
 	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=${SUITE_TIMEOUT:-40m} -test.run "$3") >>"out/$name.log" 2>&1
 	echo $? >"out/$name.status"
+	echo $(($(cut -d. -f1 /proc/uptime) - from)) >"out/$name.seconds"
 	pkill -f "^tail .* out/$name.log$"
 }
 `
