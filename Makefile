@@ -50,12 +50,11 @@ demo: build ## run a hardened container and show what it may not do
 test: deps-test build ## run every test, with a summary; as root also those with real containers
 	$(GO) vet -tags $(TAGS) ./...
 	@sh tests/deps.sh vm || echo "the test machines are left out: what they need cannot be installed here" >&2
-	$(GO) test -C integration/cri -count=1 -run '^TestManifests' .
 	BRIG_VM_RUN='$(VM_TESTS)' BRIG_CYCLES=$(CYCLES) $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=60m ./...
 
 # RUN and KERNEL choose tests and machines: make test-vm RUN=TestLimitPids KERNEL=trixie
 test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU
-	BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=300m ./tests/vm
+	BRIG_VM_PAGE=$(if $(RUN),,yes) BRIG_VM_RUN='$(RUN)' BRIG_VM_SUITES='$(KERNEL)' $(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=300m ./tests/vm
 
 # CLIENT, RUN and KERNEL choose: make integration CLIENT=podman RUN=^run$$ KERNEL=trixie
 integration: deps-vm build ## run podman, containerd, docker and others on brig, on whole machines
@@ -89,6 +88,7 @@ lint: generate ## formatting, vet, staticcheck, the compiler's analyzer for the 
 	$(GO) vet -tags $(TAGS),manual .
 	$(GO) vet -C integration/cri ./...
 	$(GO) vet -C integration/critest ./...
+	$(GO) test -C integration/cri -count=1 -run '^TestManifests' .
 	$(call tool,staticcheck,honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)) -tags $(TAGS) ./...
 	$(CC) -std=gnu11 -Os -ffreestanding -Wall -Wextra -Werror -fanalyzer -S -o /dev/null nsenter/stage/stage.c
 	@for script in $$(git ls-files '*.sh' .ci/run); do \

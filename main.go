@@ -85,7 +85,7 @@ func globalFlags() []option {
 		text("cgroup-manager", "", "cgroupfs, systemd, or disabled for containers without a cgroup"),
 		text("root", defaultRoot(), "`DIR` with the state of all containers"),
 		toggle("systemd-cgroup", "let systemd make the cgroups of containers"),
-		text("rootless", "auto", "auto, true or false; with true no cgroup where no limit is asked for, and the user's systemd; auto is true for an ordinary user"),
+		text("rootless", "auto", "auto, true or false; false wants a cgroup of an ordinary user too, true the user's systemd"),
 		toggle("version", "print the version", "v"),
 	}
 }
@@ -134,7 +134,8 @@ func runtime(c *call) *libcontainer.Runtime {
 		rootless = &set
 	}
 	return &libcontainer.Runtime{
-		Rootless: rootless, Root: c.text("root"), NoCgroup: manager == "disabled", Systemd: manager == "systemd" || manager == "" && c.on("systemd-cgroup"),
+		Rootless: rootless, Root: c.text("root"),
+		NoCgroup: manager == "disabled", Systemd: manager == "systemd" || manager == "" && c.on("systemd-cgroup"),
 		Warn: func(text string) { warn(c, text) },
 	}
 }

@@ -44,7 +44,7 @@ func (n *node) install(restart string) (string, error) {
 	text, err := os.ReadFile(top + "/docs/kubernetes/install.sh")
 	must(n.t, err)
 	script := strings.NewReplacer(
-		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "/tmp/installed", n.dir+"/tmp/installed", "exec sleep 2147483647", "",
+		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "/tmp/installed", n.dir+"/tmp/installed", "exec sleep 2147483647", "exit 0",
 	).Replace(string(text))
 	n.write("bin/nsenter", "#!/bin/sh\necho \"$*\" >>"+n.dir+"/restarts\n"+restart+"\n")
 	cmd := exec.Command("sh", "-c", script)
@@ -113,7 +113,7 @@ func TestRolloutRefusals(t *testing.T) {
 	t.Run("containerd does not start", func(t *testing.T) {
 		n := newNode(t, "version = 2\n")
 		out, err := n.install("! grep -q brig " + n.dir + "/host/containerd/config.toml")
-		if err == nil || !strings.Contains(out, "does not start with the handler") {
+		if err != nil || !strings.Contains(out, "does not start with the handler") {
 			t.Errorf("%v: %s", err, out)
 		}
 		n.leaves(2, false)

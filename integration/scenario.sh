@@ -15,7 +15,7 @@ skip() {
 
 # afterwards COMMAND…: when the scenario is over, however it ends; the last comes first.
 afterwards() {
-	later="$(printf '%q ' "$@") || :; ${later:-}"
+	later="$(printf '%q ' "$@") || exit 1; ${later:-}"
 	trap "$later" EXIT
 }
 

@@ -34,11 +34,9 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 		}
 		return l, nil
 	}
+	// The policy of devices needs a cgroup. An ordinary user has none, and may do without.
 	ordinary := in.Host.Rootless || in.Host.InUserNamespace
-	if r.Rootless != nil {
-		ordinary = *r.Rootless
-	}
-	if ordinary && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
+	if ordinary && r.isRootless(in.Host) && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
 		return l, nil
 	}
 	var err error
@@ -46,7 +44,7 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 		return nil, err
 	}
 	if r.Systemd {
-		l.scope, err = newScope(in, l.writes, ordinary)
+		l.scope, err = newScope(in, l.writes, r.isRootless(in.Host))
 		return l, err
 	}
 	root, err := cgroups.FindRoot()
@@ -94,6 +92,14 @@ func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 	}
 	m.group, err = root.Create(l.path, l.writes)
 	return err
+}
+
+// isRootless says whose systemd makes cgroups, and whether a container may be without.
+func (r *Runtime) isRootless(h plan.Host) bool {
+	if r.Rootless != nil {
+		return *r.Rootless
+	}
+	return h.Rootless || h.InUserNamespace
 }
 
 // limitDevices attaches the device policy. It has to be there before the payload

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -117,7 +118,7 @@ func killInit(id string, left intents) error {
 	// that, a signal does not either since 5.14.
 	ended, err := waitEnd(pidfd, killHurry)
 	if err == nil && !ended {
-		hurry(left.cgroup)
+		hurry(cmp.Or(left.cgroup, left.given))
 		ended, err = waitEnd(pidfd, killTimeout-killHurry)
 	}
 	switch {
@@ -144,11 +145,16 @@ func waitEnd(pidfd int, patience time.Duration) (bool, error) {
 	}
 }
 
-// hurry lets what was killed in a cgroup come to its end. A cgroup that is gone, or that
-// brig may not write to, it cannot help.
+// hurry lets what is in a cgroup come to its end. All of it is killed first: nothing that
+// lives is to be without its limits. A cgroup that is gone, or that brig may not write to,
+// it cannot help.
 func hurry(cgroup string) {
-	if g, err := openCgroup(cgroup); err == nil && g != nil {
+	g, err := openCgroup(cgroup)
+	if err != nil || g == nil {
+		return
+	}
+	defer g.Close()
+	if g.Kill() == nil {
 		g.Unthrottle()
-		g.Close()
 	}
 }

@@ -19,7 +19,7 @@ type Runtime struct {
 	Warn     func(string) // tells the user of something that is no error
 	NoCgroup bool         // containers stay in brig's own cgroup
 	Systemd  bool         // systemd makes their cgroups
-	Rootless *bool        // their cgroups are those of an ordinary user; nil: as the caller is
+	Rootless *bool        // the systemd is that of an ordinary user; nil: as the caller is
 }
 
 const rootMode = 0o700

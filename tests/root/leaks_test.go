@@ -78,6 +78,12 @@ func TestLeaks(t *testing.T) {
 	before := b.settled()
 	runs(n)
 	after := b.settled()
+	for range 10 { // others open files for a while
+		if after.open <= before.open+n/2 {
+			break
+		}
+		after = b.settled()
+	}
 	grown := after.slab - before.slab
 	t.Logf("after %d runs: %+v, before: %+v", n, after, before)
 	// Whoever else is on the host opens files too, if not hundreds.

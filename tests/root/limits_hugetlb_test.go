@@ -2,6 +2,7 @@ package root_test
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -12,7 +13,7 @@ func TestLimitHugePages(t *testing.T) {
 	before := reads(t, "/proc/sys/vm/nr_hugepages")
 	must(t, os.WriteFile("/proc/sys/vm/nr_hugepages", []byte("8"), 0))
 	t.Cleanup(func() { must(t, os.WriteFile("/proc/sys/vm/nr_hugepages", []byte(strings.TrimSpace(before)), 0)) })
-	if strings.TrimSpace(reads(t, "/proc/sys/vm/nr_hugepages")) == "0" {
+	if n, _ := strconv.Atoi(strings.TrimSpace(reads(t, "/proc/sys/vm/nr_hugepages"))); n < 3 {
 		absent(t, "needs memory for huge pages")
 	}
 	b := newBox(t)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // disk is a container that may read a disk, and write to a file below /data.
@@ -102,14 +104,18 @@ func TestLimitIOWeight(t *testing.T) {
 	}
 }
 
-// rootDevice is the number of the block device of the root file system.
+// rootDevice is the number of the disk that the files of tests are on.
 func rootDevice(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"vda", "sda", "nvme0n1"} {
-		if raw, err := os.ReadFile(filepath.Join("/sys/block", name, "dev")); err == nil {
-			return strings.TrimSpace(string(raw))
-		}
+	var st unix.Stat_t
+	must(t, unix.Stat(t.TempDir(), &st))
+	number := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	dir, err := filepath.EvalSymlinks("/sys/dev/block/" + number)
+	if err != nil {
+		absent(t, "needs files on a disk: %v", err)
 	}
-	absent(t, "needs a block device")
-	return ""
+	if _, err := os.Stat(dir + "/partition"); err == nil {
+		number = strings.TrimSpace(reads(t, filepath.Dir(dir)+"/dev"))
+	}
+	return number
 }

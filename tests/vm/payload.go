@@ -30,6 +30,7 @@ suite() {
 	(cd "$1" && $as "./${1##*/}.test" -test.v=test2json -test.timeout=${SUITE_TIMEOUT:-40m} -test.run "$3") >>"out/$name.log" 2>&1
 	echo $? >"out/$name.status"
 	echo $(($(cut -d. -f1 /proc/uptime) - from)) >"out/$name.seconds"
+	sleep 1 # the last lines are on their way
 	pkill -f "^tail .* out/$name.log$"
 }
 `

@@ -75,7 +75,7 @@ func (m machine) test(t *testing.T, in string, want map[string][]string) {
 			})
 		}
 	}
-	if os.Getenv("BRIG_VM_RUN") == "" && !t.Failed() {
+	if os.Getenv("BRIG_VM_PAGE") != "" && !t.Failed() {
 		record(t, m, files)
 	}
 }
