@@ -93,7 +93,8 @@ func (r *Root) retry(g *Group) error {
 
 // Unthrottle lifts what makes the processes of the group and of those below it slow, for
 // a group that is to go: who was killed needs the processor and his disk for a moment to
-// end, and with the least weight beside a busy neighbour he waits for minutes.
+// end, and with the least weight beside a busy neighbour he waits for minutes. The
+// scheduler of before 6.6 lets him wait all the same; a quota it lifts.
 func (g *Group) Unthrottle() {
 	walk(g.fd, func(dir int) error {
 		writeAt(dir, "cpu.idle", "0")
