@@ -71,11 +71,12 @@ func (r *Root) rmdir(path string) error {
 func (r *Root) retry(g *Group) error {
 	deadline := time.Now().Add(g.patience)
 	for round := 0; ; round++ {
-		if round == 1 {
-			g.Unthrottle()
-		}
 		if err := g.Kill(); err != nil && !gone(err) {
 			return err
+		}
+		// Only now: nothing that lives is to be without its limits.
+		if round == 1 {
+			g.Unthrottle()
 		}
 		// An error means that the group is going; the removal says so.
 		g.await("populated", false, min(killRound, time.Until(deadline)))

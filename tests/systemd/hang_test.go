@@ -90,3 +90,22 @@ func TestNoBusForRoot(t *testing.T) {
 	}
 	b.left()
 }
+
+// --rootless says whose systemd is asked: that of the user, also for root, who has no
+// session here, or that of the host, also for an ordinary user, who may not start units there.
+func TestRootlessSaysWhoseSystemd(t *testing.T) {
+	b := newBox(t)
+	cmd := b.command("--rootless", "true", "run", "-b", b.dir, b.id)
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "find the bus of the user") {
+		t.Errorf("root, true: %v: %s", err, out)
+	}
+	b.left()
+	u := newBox(t, `{"linux":{"uidMappings":[{"containerID":0,"hostID":1000,"size":1}],"gidMappings":[{"containerID":0,"hostID":1000,"size":1}],
+		"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"},{"type":"user"}]}}`)
+	u.as("tester")
+	if _, stderr, code := u.brig("--rootless", "false", "run", "-b", u.dir, u.id); code == 0 || !strings.Contains(stderr, "StartTransientUnit: ") {
+		t.Errorf("ordinary, false: exit %d: %s", code, stderr)
+	}
+	u.left()
+}
