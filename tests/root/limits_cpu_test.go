@@ -114,8 +114,8 @@ func TestLimitCPUDelete(t *testing.T) {
 	}
 	busyOn0(t, `{"shares":262144}`)
 	for name, cpu := range map[string]string{
-		"quota": `{"quota":1000,"period":1000000}`,
-		"idle":  `{"idle":1}`,
+		"weight": `{"shares":2}`,
+		"idle":   `{"idle":1}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
