@@ -3,6 +3,7 @@ package cgroups
 import (
 	"errors"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -64,13 +65,13 @@ func (r *Root) Close() { unix.Close(r.fd) }
 // an absolute cgroupsPath as it is, a relative one below brig's own cgroup, and
 // without one /brig/ID. That does not depend on where brig runs: a group below
 // brig's own would keep the session or service that starts a container from
-// having controllers, since a group with processes cannot pass any on.
+// having controllers, since a group with processes cannot pass any on. The name of a
+// unit is here a name like any other: BuildKit gives one to every step of a build on a
+// host with systemd, and never asks for the unit. Nobody means brig's own group by it, so
+// that group lies beside brig's own, as runc has it.
 func (r *Root) Path(cgroupsPath, id string) (string, *fault.Error) {
 	if cgroupsPath == "" {
 		return "/brig/" + id, nil
-	}
-	if strings.Count(cgroupsPath, ":") == 2 && !strings.Contains(cgroupsPath, "/") {
-		return "", fault.Configf(pathPointer, "%q names a unit of systemd, which only --systemd-cgroup makes", cgroupsPath)
 	}
 	if !validPath(cgroupsPath) {
 		return "", fault.Configf(pathPointer, "%q is no path of a cgroup", cgroupsPath)
@@ -81,6 +82,9 @@ func (r *Root) Path(cgroupsPath, id string) (string, *fault.Error) {
 		if err != nil {
 			return "", fault.Hostf(pathPointer, err, "read brig's own cgroup")
 		}
+		if namesUnit(cgroupsPath) {
+			own = path.Dir(own)
+		}
 		clean = cleanPath(own + "/" + cgroupsPath)
 	}
 	if clean == "/" {
@@ -89,11 +93,17 @@ func (r *Root) Path(cgroupsPath, id string) (string, *fault.Error) {
 	return clean, nil
 }
 
-func validPath(path string) bool {
-	if len(path) >= unix.PathMax || strings.ContainsAny(path, "\x00\n") {
+// namesUnit says whether a cgroupsPath has the form slice:prefix:name, which
+// --systemd-cgroup makes a unit of.
+func namesUnit(cgroupsPath string) bool {
+	return strings.Count(cgroupsPath, ":") == 2 && !strings.Contains(cgroupsPath, "/")
+}
+
+func validPath(p string) bool {
+	if len(p) >= unix.PathMax || strings.ContainsAny(p, "\x00\n") {
 		return false
 	}
-	for _, part := range strings.Split(path, "/") {
+	for _, part := range strings.Split(p, "/") {
 		if part == ".." || len(part) > unix.NAME_MAX {
 			return false
 		}

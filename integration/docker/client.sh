@@ -7,7 +7,11 @@ start_dockerd() {
 	jq -n --arg path "$RUNTIME" '{ runtimes: { tested: { path: $path } }, "default-runtime": "tested",
 		"live-restore": true, "data-root": "'$root'", "exec-opts": ["native.cgroupdriver=systemd"] }' >/etc/docker/daemon.json
 	systemctl reset-failed dockerd-test 2>/dev/null || :
-	systemd-run -q --unit dockerd-test -p KillMode=process -p Delegate=yes dockerd
+	# BuildKit's runtime says with what it was called.
+	printf '#!/bin/sh\necho "$@" >>/var/tmp/buildkit-calls\nexec %s "$@"\n' "$RUNTIME" >/var/tmp/buildkit-runtime
+	chmod 755 /var/tmp/buildkit-runtime
+	systemd-run -q --unit dockerd-test -p KillMode=process -p Delegate=yes \
+		-E DOCKER_BUILDKIT_RUNC_COMMAND=/var/tmp/buildkit-runtime dockerd
 	until_true docker version
 }
 
@@ -36,6 +40,7 @@ leave() {
 	docker volume prune -af >/dev/null
 	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" --root /run/docker/runtime-runc/moby list -q)" ] ||
 		fail "left: $("$RUNTIME" --root /run/docker/runtime-runc/moby list)"
+	[ "$runtime" != brig ] || until_true sh -c "[ -z \"\$($RUNTIME list -q)\" ]" # BuildKit's
 	local left
 	left=$(find /sys/fs/cgroup -mindepth 1 -type d -name 'docker-*.scope')
 	[ -z "$left" ] || fail "left: $left"

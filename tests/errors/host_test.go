@@ -100,7 +100,6 @@ func TestCgroups(t *testing.T) {
 		{name: "path that leads away", patch: in("/a/../../b"), want: want{pointer: pointer, op: "is no path of a cgroup"}},
 		{name: "component too long", patch: in("/" + long(256)), want: want{pointer: pointer, op: "is no path of a cgroup"}},
 		{name: "the root", patch: in("/./"), want: want{pointer: pointer, op: "the root of the hierarchy cannot be"}},
-		{name: "a unit of systemd", patch: in("system.slice:brig:x"), want: want{pointer: pointer, op: "names a unit of systemd"}},
 		{name: "occupied", patch: in("/theirs"), prepare: occupied, want: want{pointer: pointer, op: "container's cgroup is not empty: 1 process(es) found", errno: "EBUSY"}},
 		{name: "frozen", patch: in("/frozen"), prepare: func(t *testing.T, _ *world) {
 			put(t, group(t, "frozen")+"/cgroup.freeze", "1")
