@@ -24,7 +24,7 @@ var runtimes = []string{"brig", "crun"}
 func TestClients(t *testing.T) {
 	machines := strings.Fields(os.Getenv("BRIG_CLIENT_MACHINES"))
 	if len(machines) == 0 {
-		t.Skip("make integration runs it: it takes an hour or more")
+		t.Skip("make integration runs it: it takes hours")
 	}
 	vm.NeedQEMU(t)
 	only := os.Getenv("BRIG_CLIENT_RUN")
@@ -34,7 +34,7 @@ func TestClients(t *testing.T) {
 				in := filepath.Join(t.TempDir(), "in.tar")
 				pack(t, in, client, only)
 				files := vm.Boot(t, top, []string{machine, "clients"}, in, 2*vm.Limit)
-				r := judge(t, client, files)
+				r := report(t, client, files)
 				r.machine = machine
 				if only == "" && !t.Failed() {
 					record(t, r)
@@ -128,91 +128,4 @@ var needs = map[string]func(*testing.T, *vm.Payload){
 		p.AddTree(t, "integration/podman")
 		p.AddTree(t, "integration/containerd")
 	},
-}
-
-// judge reports the results of brig, each under its name, and compares them with those
-// of the other: what crun passes brig has to pass, and what both fail needs a reason.
-func judge(t *testing.T, client string, files map[string]string) row {
-	t.Helper()
-	r := row{client: client, version: strings.TrimSpace(files["version"]), kernel: strings.TrimSpace(files["kernel"])}
-	other := map[string]vm.Result{}
-	for _, result := range vm.Results(t, files["crun.log"]) {
-		if name, ok := scenarioName(result.Test); ok {
-			other[name] = result
-			r.other += count(result.Action == "pass")
-		}
-	}
-	why := reasons(t, client)
-	results := vm.Results(t, files["brig.log"])
-	came := map[string]bool{}
-	for _, result := range results {
-		name, ok := scenarioName(result.Test)
-		if !ok {
-			if result.Action == "fail" {
-				t.Errorf("%s: %s", result.Test, vm.Last(result.Output, 20))
-			}
-			continue
-		}
-		r.add(name, result, other[name], why[name])
-		came[name] = true
-		t.Run(name, func(t *testing.T) { verdict(t, result, other[name], why[name]) })
-	}
-	for name := range other {
-		if !came[name] {
-			t.Errorf("%s: crun came to it, and brig did not", name)
-		}
-	}
-	// 1 says that scenarios have failed, and those were looked at.
-	for _, runtime := range runtimes {
-		if status := strings.TrimSpace(files[runtime+".status"]); status != "0" && status != "1" || r.passed == 0 {
-			t.Errorf("%s's scenarios ended with status %q, brig passed %d:\n%s", runtime, status, r.passed, vm.Last(files[runtime+".log"], 40))
-		}
-	}
-	return r
-}
-
-// verdict on one scenario.
-func verdict(t *testing.T, brig, crun vm.Result, why string) {
-	switch {
-	case brig.Action == "pass" && why != "":
-		t.Error("it passes: its line in reasons.txt is to go")
-	case brig.Action == "skip" && crun.Action == "pass":
-		t.Errorf("crun passes this, and brig is not asked:\n%s", vm.Last(brig.Output, 2))
-	case brig.Action == "skip":
-		t.Skip(vm.Last(brig.Output, 2))
-	case brig.Action == "fail" && crun.Action == "pass":
-		t.Errorf("crun passes this:\n%s", vm.Last(brig.Output, 40))
-	case brig.Action == "fail" && why == "":
-		t.Errorf("crun fails this too, and reasons.txt does not say why:\n%s\ncrun:\n%s", vm.Last(brig.Output, 40), vm.Last(crun.Output, 20))
-	case brig.Action == "fail":
-		t.Skipf("it fails with crun too: %s", why)
-	}
-}
-
-// scenarioName is what follows the name of the test function, for a scenario.
-func scenarioName(test string) (string, bool) {
-	_, name, ok := strings.Cut(test, "/")
-	return name, ok && strings.Contains(name, "/")
-}
-
-func count(yes bool) int {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
-// reasons are those of reasons.txt, "CLIENT NAME: WHY" a line, for one client.
-func reasons(t *testing.T, client string) map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("reasons.txt")
-	must(t, err)
-	list := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		name, why, ok := strings.Cut(strings.TrimSpace(line), ": ")
-		if rest, mine := strings.CutPrefix(name, client+" "); ok && mine {
-			list[rest] = why
-		}
-	}
-	return list
 }

@@ -131,15 +131,54 @@ as_user() {
 		DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u tester)/bus" sh -c 'cd && exec "$@"' -- "$@"
 }
 
+# What is left would be found after each scenario to come as well: it is removed, so that
+# it counts once.
+
+# no_container [--root DIR]: brig has none left there.
+no_container() {
+	[ "$runtime" = brig ] || return 0
+	local list id
+	list=$("$RUNTIME" "$@" list -q)
+	[ -n "$list" ] || return 0
+	for id in $list; do
+		"$RUNTIME" "$@" delete --force "$id" || :
+	done
+	fail "left: $list"
+}
+
+# no_group DIR…: no such cgroup is left.
+no_group() {
+	[ $# != 0 ] || return 0
+	local dir end=$((SECONDS + 10))
+	for dir; do
+		echo 1 >"$dir/cgroup.kill" || :
+		while [ -e "$dir" ] && [ $SECONDS -lt $end ]; do
+			find "$dir" -depth -type d -exec rmdir {} \; || :
+		done
+	done 2>/dev/null
+	fail "left: $*"
+}
+
+# no_process PATTERN: none has such a command line within a minute and a half.
+no_process() {
+	local end=$((SECONDS + 90))
+	while pgrep -f "$1" >/dev/null; do
+		if [ $SECONDS -gt $end ]; then
+			pkill -9 -f "$1" || :
+			fail "left: $1"
+		fi
+		sleep 0.2
+	done
+}
+
 # none_left PATTERN: brig has no container left, of root or of the user, and no cgroup has
 # such a name.
 none_left() {
-	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" list -q)" ] || fail "left: $("$RUNTIME" list)"
-	local left user
+	no_container
+	local user
 	user=$(ls -A "/run/user/$(id -u tester)/$runtime" 2>/dev/null | grep -v '^@' || :)
 	[ "$runtime" != brig ] || [ -z "$user" ] || fail "left by the user: $user"
-	left=$(find /sys/fs/cgroup -mindepth 1 -type d -name "$1" 2>/dev/null || :)
-	[ -z "$left" ] || fail "left: $left"
+	no_group $(find /sys/fs/cgroup -mindepth 1 -type d -name "$1" 2>/dev/null)
 }
 
 # from_docs FILE: what docs/clients.md says to write to it, with the runtime under test.

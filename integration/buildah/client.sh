@@ -34,4 +34,4 @@ leave() {
 
 teardown() { leave; }
 
-version() { command buildah --version | cut -d' ' -f1-3; }
+version() { command buildah --version | awk '{ print "buildah " $3 }'; }

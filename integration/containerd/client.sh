@@ -36,15 +36,10 @@ leave() {
 	for name in $(ctr container ls -q); do
 		until_true remove "$name"
 	done
-	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" --root /run/containerd/runc/default list -q)" ] ||
-		fail "left: $("$RUNTIME" --root /run/containerd/runc/default list)"
-	local left
-	left=$(find /sys/fs/cgroup/default /sys/fs/cgroup/system.slice -mindepth 1 -type d -name 'box*' 2>/dev/null || :)
-	[ -z "$left" ] || fail "left: $left"
-	until_true no_shim
+	no_container --root /run/containerd/runc/default
+	no_process '[c]ontainerd-shim-runc-v2'
+	no_group $(find /sys/fs/cgroup/default /sys/fs/cgroup/system.slice -mindepth 1 -type d -name 'box*' 2>/dev/null)
 }
-
-no_shim() { ! pgrep -f containerd-shim-runc-v2; }
 
 remove() {
 	ctr task rm -f "$1" >/dev/null 2>&1 || :

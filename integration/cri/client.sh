@@ -40,11 +40,9 @@ setup() {
 
 # leave: the tests remove their pods themselves.
 leave() {
-	local root=/run/containerd/runc/k8s.io
-	[ "$runtime" != brig ] || [ -z "$("$RUNTIME" --root $root list -q)" ] || fail "left: $("$RUNTIME" --root $root list)"
-	until_true sh -c '! pgrep -f [c]ontainerd-shim-runc-v2'
-	left=$(find /sys/fs/cgroup -mindepth 1 -type d \( -name 'cri-*.scope' -o -path '*/k8s.io/*' \))
-	[ -z "$left" ] || fail "left: $left"
+	no_container --root /run/containerd/runc/k8s.io
+	no_process '[c]ontainerd-shim-runc-v2'
+	no_group $(find /sys/fs/cgroup -mindepth 1 -type d \( -name 'cri-*.scope' -o -path '*/k8s.io/*' \) 2>/dev/null)
 }
 
 teardown() {
