@@ -39,7 +39,7 @@ func (n *node) read(name string) string {
 }
 
 // install runs the script once; restart is the shell's for what systemctl does.
-func (n *node) install(restart string) (string, error) {
+func (n *node) install(restart string, env ...string) (string, error) {
 	n.t.Helper()
 	text, err := os.ReadFile(top + "/docs/kubernetes/install.sh")
 	must(n.t, err)
@@ -48,7 +48,7 @@ func (n *node) install(restart string) (string, error) {
 	).Replace(string(text))
 	n.write("bin/nsenter", "#!/bin/sh\necho \"$*\" >>"+n.dir+"/restarts\n"+restart+"\n")
 	cmd := exec.Command("sh", "-c", script)
-	cmd.Env = []string{"PATH=" + n.dir + "/bin:" + os.Getenv("PATH")}
+	cmd.Env = append(env, "PATH="+n.dir+"/bin:"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -98,6 +98,17 @@ func TestRollout(t *testing.T) {
 			}
 			n.leaves(1, true)
 		})
+	}
+}
+
+// TestRolloutDriver is a node whose kubelet keeps the cgroups itself.
+func TestRolloutDriver(t *testing.T) {
+	n := newNode(t, "version = 2\n")
+	if out, err := n.install("exit 0", "SYSTEMD_CGROUP=false"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if config := n.read("host/containerd/config.toml"); !strings.HasSuffix(config, "\nSystemdCgroup = false\n") {
+		t.Errorf("the configuration is\n%s", config)
 	}
 }
 

@@ -73,6 +73,22 @@ until_true() {
 	fail "$* did not come true: $(cat /tmp/until)"
 }
 
+# witness makes $WITNESS, which writes down how it is called before it becomes the runtime
+# under test. No engine knows its name.
+witness() {
+	WITNESS=/var/tmp/witness/witness
+	mkdir -p /var/tmp/witness
+	install -m 666 /dev/null /var/tmp/witness/calls
+	printf '#!/bin/sh\necho "$*" >>/var/tmp/witness/calls\nexec %s "$@"\n' "$RUNTIME" >$WITNESS
+	chmod 755 $WITNESS
+}
+
+# called PATTERN: the witness was called so.
+called() { grep -Eq -e "$1" /var/tmp/witness/calls || fail "no call $1: $(cat /var/tmp/witness/calls)"; }
+
+# not_called PATTERN: it was not.
+not_called() { ! grep -Eq -e "$1" /var/tmp/witness/calls || fail "a call $1: $(cat /var/tmp/witness/calls)"; }
+
 # on_terminal COMMAND…: with a terminal of its own, 31 lines of 97, whose output is
 # printed.
 on_terminal() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -148,13 +149,21 @@ func TestManifestsFaults(t *testing.T) {
 
 // daemonSet is that of the documentation.
 func daemonSet(t *testing.T) *appsv1.DaemonSet {
+	return manifest[*appsv1.DaemonSet](t, "daemonset.yaml")
+}
+
+// podOnBrig is the documentation's pod that runs on brig.
+func podOnBrig(t *testing.T) *corev1.Pod { return manifest[*corev1.Pod](t, "pod.yaml") }
+
+// manifest is the object of a kind in a file.
+func manifest[T any](t *testing.T, file string) (found T) {
 	t.Helper()
-	for _, object := range manifests(t)["daemonset.yaml"] {
+	for _, object := range manifests(t)[file] {
 		decoded, err := strictly(object)
-		if set, ok := decoded.(*appsv1.DaemonSet); ok && err == nil {
-			return set
+		if o, ok := decoded.(T); ok && err == nil {
+			return o
 		}
 	}
-	t.Fatal("daemonset.yaml has no DaemonSet")
-	return nil
+	t.Fatalf("%s has no %T", file, found)
+	return found
 }

@@ -31,6 +31,25 @@ var rollout = group{"rollout", []scenario{
 		k.equal(len(after), len(before)+1)
 		k.equal(installer.status().State, runtime.ContainerState_CONTAINER_RUNNING)
 	}},
+	{"the DaemonSet installs the handler into a configuration of version 3", func(k *kubelet) {
+		before := k.withoutBrig()
+		text, err := exec.Command("containerd", "config", "migrate").Output()
+		k.check(err)
+		if !bytes.Contains(text, []byte("\nversion = 3\n")) && !bytes.HasPrefix(text, []byte("version = 3\n")) {
+			k.Skip("this containerd has none")
+		}
+		k.check(os.WriteFile(config, text, 0o644))
+		k.installer(newer(k, before))
+		k.eventually("it has the handler", func() bool {
+			_, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+			return err == nil
+		})
+		now, err := os.ReadFile(config)
+		k.check(err)
+		if !bytes.Contains(now, []byte(`[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.brig.options]`)) {
+			k.Fatalf("the configuration is\n%s", now)
+		}
+	}},
 	{"the DaemonSet comes once more and changes nothing", func(k *kubelet) {
 		before, err := os.ReadFile(config)
 		k.check(err)

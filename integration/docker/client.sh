@@ -7,11 +7,9 @@ start_dockerd() {
 	jq -n --arg path "$RUNTIME" '{ runtimes: { tested: { path: $path } }, "default-runtime": "tested",
 		"live-restore": true, "data-root": "'$root'", "exec-opts": ["native.cgroupdriver=systemd"] }' >/etc/docker/daemon.json
 	systemctl reset-failed dockerd-test 2>/dev/null || :
-	# BuildKit's runtime says with what it was called.
-	printf '#!/bin/sh\necho "$@" >>/var/tmp/buildkit-calls\nexec %s "$@"\n' "$RUNTIME" >/var/tmp/buildkit-runtime
-	chmod 755 /var/tmp/buildkit-runtime
+	witness # BuildKit's runtime
 	systemd-run -q --unit dockerd-test -p KillMode=process -p Delegate=yes \
-		-E DOCKER_BUILDKIT_RUNC_COMMAND=/var/tmp/buildkit-runtime dockerd
+		-E DOCKER_BUILDKIT_RUNC_COMMAND=$WITNESS dockerd
 	until_true docker version
 }
 
