@@ -79,7 +79,7 @@ func critest(t *testing.T, flags []string) []spec {
 	report := t.TempDir() + "/report.json"
 	flags = append([]string{
 		"-test.timeout=50m", "-runtime-endpoint=unix:///run/containerd/containerd.sock",
-		"-runtime-handler=" + handler(), "-ginkgo.no-color", "-ginkgo.json-report=" + report,
+		"-runtime-handler=" + handler, "-ginkgo.no-color", "-ginkgo.json-report=" + report,
 	}, flags...)
 	out, err := exec.Command("./critest.bin", flags...).CombinedOutput()
 	raw, readErr := os.ReadFile(report)
@@ -112,14 +112,7 @@ func critest(t *testing.T, flags []string) []spec {
 }
 
 // handler is the one whose cgroups systemd makes, because critest's pods are below a slice.
-// crun takes the name of such a unit for a path; the scenarios of containerd and CRI with
-// cgroups of systemd fail with it (docs/compatibility.md).
-func handler() string {
-	if filepath.Base(os.Getenv("RUNTIME")) == "crun" {
-		return "tested"
-	}
-	return "tested-systemd"
-}
+const handler = "tested-systemd"
 
 // plain is a name without what the name of a test is divided by.
 func plain(text string) string {
