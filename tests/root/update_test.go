@@ -29,6 +29,27 @@ func TestUpdate(t *testing.T) {
 	equal(t, limits(), "7 9")
 }
 
+// Rules of devices in an update change nothing: neither does a rule open what the policy
+// refuses, nor does one close what it allows.
+func TestUpdateDevices(t *testing.T) {
+	b := newBox(t)
+	device(fuse, "")(b)
+	b.background("sleep 1000")
+	const script = "(true </dev/fuse) 2>/dev/null && echo opened || echo refused; echo x >/dev/null && echo written"
+	equal(t, b.exec(script), "refused\nwritten")
+	for _, rule := range []string{
+		`{"allow":true,"access":"rwm"}`,
+		`{"allow":true,"type":"c","major":10,"minor":229,"access":"rwm"}`,
+		`{"allow":false,"access":"rwm"}`,
+	} {
+		b.stdin = `{"devices":[` + rule + `],"unified":{"cgroup.max.depth":"7"}}`
+		b.ok("update", "--resources", "-", b.id)
+		b.stdin = ""
+		equal(t, b.exec(script), "refused\nwritten")
+		equal(t, b.exec("cat /sys/fs/cgroup/cgroup.max.depth"), "7")
+	}
+}
+
 func TestUpdateRefuses(t *testing.T) {
 	b := sleeping(t)
 	write(t, b.dir+"/empty.json", "")
