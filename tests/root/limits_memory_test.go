@@ -83,9 +83,13 @@ func TestLimitMemoryReservation(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(above, "cgroup.subtree_control"), []byte("+memory"), 0))
 	must(t, os.WriteFile(filepath.Join(above, "memory.max"), []byte(fmt.Sprint(96<<20)), 0))
 	// The one has 40 MiB of a file in its cache, then the other reads 256.
-	keeps := func(reservation int) int64 {
+	keeps := func(reservation int, update ...string) int64 {
 		kept := reader(t, reservation, 40)
 		defer kept.ok("delete", "--force", kept.id)
+		if update != nil {
+			kept.ok("update", "--memory-reservation", update[0], kept.id)
+			equal(t, strings.TrimSpace(reads(t, filepath.Join(above, kept.id, "memory.low"))), update[0])
+		}
 		other := reader(t, 0, 256)
 		defer other.ok("delete", "--force", other.id)
 		text := strings.TrimSpace(reads(t, filepath.Join(above, kept.id, "memory.stat")))
@@ -95,6 +99,10 @@ func TestLimitMemoryReservation(t *testing.T) {
 	}
 	if with, without := keeps(64<<20), keeps(0); with < 36 || with <= without {
 		t.Errorf("of 40 MiB it keeps %d with a reservation, and %d without", with, without)
+	}
+	// It holds for what is in the cache already.
+	if with, without := keeps(0, "67108864"), keeps(64<<20, "4096"); with < 36 || with <= without {
+		t.Errorf("of 40 MiB it keeps %d with a reservation that came later, and %d with one that was taken back", with, without)
 	}
 }
 
@@ -159,6 +167,19 @@ func TestLimitSwap(t *testing.T) {
 	b = newBox(t)
 	b.resources(`{"memory":{"limit":33554432,"swap":33554432}}`)
 	equal(t, b.run("cat /sys/fs/cgroup/memory.swap.max; "+eat(64)+" || echo killed"), "0\nkilled")
+	// An update gives some, and takes it back: the limit of memory stays.
+	b.background("sleep 1000")
+	eats := func(both, swap string, code int) {
+		t.Helper()
+		b.ok("update", "--memory-swap", both, b.id)
+		equal(t, b.group("memory.max")+" "+b.group("memory.swap.max"), "33554432 "+swap)
+		if r := b.brig("exec", b.id, "sh", "-c", "exec "+eat(64)); r.code != code {
+			t.Errorf("with %s of both: exit %d, %s", both, r.code, r.err)
+		}
+	}
+	eats("128m", "100663296", 0)
+	eats("32m", "0", 137)
+	eats("-1", "max", 0)
 }
 
 // brig needs no more memory in the container's cgroup than the payload does by
