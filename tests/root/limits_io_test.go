@@ -69,19 +69,10 @@ func TestLimitIO(t *testing.T) {
 }
 
 // The weights of BFQ are how two that read all the time share a disk: one that has a
-// request at a time, for 10 ms, whatever the machine does.
+// request at a time, for 10 ms, whatever the machine does. They may change meanwhile, and
+// that for the disk goes before that for all.
 func TestLimitIOWeight(t *testing.T) {
-	needController(t, "io")
-	if out, err := exec.Command("modprobe", "null_blk", "submit_queues=1", "hw_queue_depth=1", "irqmode=2", "completion_nsec=10000000", "gb=1").CombinedOutput(); err != nil {
-		absent(t, "needs the block device null_blk: %v %s", err, out)
-	}
-	t.Cleanup(func() { exec.Command("modprobe", "-r", "null_blk").Run() })
-	number := strings.TrimSpace(reads(t, "/sys/block/nullb0/dev"))
-	if err := os.WriteFile("/sys/block/nullb0/queue/scheduler", []byte("bfq"), 0); err != nil {
-		absent(t, "needs the I/O scheduler BFQ: %v", err)
-	}
-	// What it does for interactive programs it does for both.
-	must(t, os.WriteFile("/sys/block/nullb0/queue/iosched/low_latency", []byte("0"), 0))
+	number := weighedDisk(t)
 	reader := func(weight int) *box {
 		b := disk(t, number)
 		b.resources(fmt.Sprintf(`{"blockIO":{"weight":%d}}`, weight))
@@ -90,17 +81,52 @@ func TestLimitIOWeight(t *testing.T) {
 		equal(t, b.group("io.bfq.weight"), fmt.Sprintf("default %d", weight))
 		return b
 	}
+	one, other := reader(10), reader(1000)
+	readsMore(t, number, other, one)
+	one.ok("update", "--blkio-weight", "1000", one.id)
+	other.ok("update", "--blkio-weight", "10", other.id)
+	equal(t, one.group("io.bfq.weight")+", "+other.group("io.bfq.weight"), "default 1000, default 10")
+	readsMore(t, number, one, other)
+	major, minor, _ := strings.Cut(number, ":")
+	for b, weight := range map[*box]int{one: 10, other: 1000} {
+		b.stdin = fmt.Sprintf(`{"blockIO":{"weightDevice":[{"major":%s,"minor":%s,"weight":%d}]}}`, major, minor, weight)
+		b.ok("update", "--resources", "-", b.id)
+		b.stdin = ""
+	}
+	equal(t, one.group("io.bfq.weight")+", "+other.group("io.bfq.weight"), "default 1000\n"+number+" 10, default 10\n"+number+" 1000")
+	readsMore(t, number, other, one)
+}
+
+// weighedDisk is the number of a disk that BFQ shares out.
+func weighedDisk(t *testing.T) string {
+	t.Helper()
+	needController(t, "io")
+	if out, err := exec.Command("modprobe", "null_blk", "submit_queues=1", "hw_queue_depth=1", "irqmode=2", "completion_nsec=10000000", "gb=1").CombinedOutput(); err != nil {
+		absent(t, "needs the block device null_blk: %v %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("modprobe", "-r", "null_blk").Run() })
+	if err := os.WriteFile("/sys/block/nullb0/queue/scheduler", []byte("bfq"), 0); err != nil {
+		absent(t, "needs the I/O scheduler BFQ: %v", err)
+	}
+	// What it does for interactive programs it does for both.
+	must(t, os.WriteFile("/sys/block/nullb0/queue/iosched/low_latency", []byte("0"), 0))
+	return strings.TrimSpace(reads(t, "/sys/block/nullb0/dev"))
+}
+
+// readsMore waits until a container has read a while, in which the other has read half of
+// that at most.
+func readsMore(t *testing.T, number string, heavy, light *box) {
+	t.Helper()
 	read := func(b *box) (n int64) {
 		for line := range strings.Lines(b.group("io.stat")) {
 			fmt.Sscanf(line, number+" rbytes=%d", &n)
 		}
 		return n
 	}
-	light, heavy := reader(10), reader(1000)
 	from := [2]int64{read(light), read(heavy)}
 	heavy.until("it has read much", func() bool { return read(heavy) > from[1]+400*4096 })
 	if a, b := read(light)-from[0], read(heavy)-from[1]; b < 2*a {
-		t.Errorf("with weight 10 it read %d bytes, with weight 1000 %d", a, b)
+		t.Errorf("with weight %q it read %d bytes, with weight %q %d", light.group("io.bfq.weight"), a, heavy.group("io.bfq.weight"), b)
 	}
 }
 
