@@ -42,30 +42,49 @@ func TestLimitIO(t *testing.T) {
 			number := rootDevice(t)
 			b := disk(t, number)
 			b.background("sleep 1000")
-			// 4 MiB at 1 MiB a second, or 16 of 4 a second: a machine that is busy takes
-			// longer, never shorter. The kernel allows a first burst.
-			slow := func(limited bool) {
-				t.Helper()
-				from := time.Now()
-				b.exec(c.script + " 2>&1 | grep -q '16+0 records out'")
-				if took := time.Since(from); limited && took < 2*time.Second {
-					t.Errorf("%s took %v", c.script, took)
-				}
-			}
-			slow(false)
 			major, minor, _ := strings.Cut(number, ":")
-			limit := fmt.Sprintf(`{"blockIO":{"%s":[{"major":%s,"minor":%s,"rate":%s}]}}`, c.field, major, minor, c.rate)
-			b.stdin = limit
+			limit := func(rate string) string {
+				return fmt.Sprintf(`{"blockIO":{"%s":[{"major":%s,"minor":%s,"rate":%s}]}}`, c.field, major, minor, rate)
+			}
+			b.until("it is fast without a limit", func() bool { return b.takes(c.script) < fast })
+			b.stdin = limit(c.rate)
 			b.ok("update", "--resources", "-", b.id)
 			equal(t, b.group("io.max"), number+" "+c.max)
-			slow(true)
+			b.slow(c.script)
+			b.stdin = limit("0")
+			b.ok("update", "--resources", "-", b.id)
+			b.until("it is fast again", func() bool { return b.takes(c.script) < fast })
+			b.stdin = ""
 			b.ok("delete", "--force", b.id)
-			b.resources(limit)
+			b.resources(limit(c.rate))
 			b.background("sleep 1000")
 			equal(t, b.group("io.max"), number+" "+c.max)
-			slow(true)
+			b.slow(c.script)
 		})
 	}
+}
+
+// What the limits let through in four seconds, less a first burst, a disk does in a
+// moment. A machine that is busy takes longer with a limit, never shorter, and without one
+// it is asked until it is fast.
+const fast, slowest = time.Second, 2 * time.Second
+
+func (b *box) slow(script string) {
+	b.t.Helper()
+	if took := b.takes(script); took < slowest {
+		b.t.Errorf("%s took %v", script, took)
+	}
+}
+
+// takes is how long a script takes, without what an exec does before.
+func (b *box) takes(script string) time.Duration {
+	b.t.Helper()
+	said := b.exec("read -r from _ </proc/uptime; " + script + " 2>&1 | grep -q '16+0 records out' || exit; read -r to _ </proc/uptime; echo $from $to")
+	var from, to float64
+	if _, err := fmt.Sscan(said, &from, &to); err != nil {
+		b.t.Fatalf("%s: %q: %v", script, said, err)
+	}
+	return time.Duration((to - from) * float64(time.Second))
 }
 
 // The weights of BFQ are how two that read all the time share a disk: one that has a
