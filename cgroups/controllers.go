@@ -100,11 +100,15 @@ func (r *Root) passes(control string, need []Write) bool {
 // for all of them, and else those that are needed, one by one.
 func (r *Root) passOnAt(parts []string, need []Write, have []string) error {
 	control := controlOf(parts)
-	if writeAt(r.fd, control, "+"+strings.Join(have, " +")) == nil {
+	holds := r.holdsProcesses(parts)
+	if !holds && writeAt(r.fd, control, "+"+strings.Join(have, " +")) == nil {
 		return nil
 	}
 	for i := range need {
-		err := writeAt(r.fd, control, "+"+need[i].Controller())
+		err := error(unix.EBUSY)
+		if !holds {
+			err = writeAt(r.fd, control, "+"+need[i].Controller())
+		}
 		if err == nil {
 			continue
 		}
@@ -120,6 +124,18 @@ func (r *Root) passOnAt(parts []string, need []Write, have []string) error {
 		return e
 	}
 	return nil
+}
+
+// holdsProcesses says that a group cannot pass controllers on to groups of processes. The
+// kernel would take those that threads can have, such as pids, but then the groups below
+// could hold threads only. The root of the hierarchy, which has no type, may hold both.
+func (r *Root) holdsProcesses(parts []string) bool {
+	name := func(file string) string { return strings.TrimPrefix(strings.Join(parts, "/")+"/"+file, "/") }
+	if _, err := readAt(r.fd, name("cgroup.type")); err != nil {
+		return false
+	}
+	pids, err := readAt(r.fd, name("cgroup.procs"))
+	return err == nil && pids != ""
 }
 
 // missing explains a controller that the v2 hierarchy does not have.

@@ -119,6 +119,23 @@ func TestEnableWithProcessesAbove(t *testing.T) {
 	}
 }
 
+// TestEnableThreadedWithProcessesAbove has a controller that the kernel would enable there,
+// and so make a group that holds threads only of each below.
+func TestEnableThreadedWithProcessesAbove(t *testing.T) {
+	r, base := hierarchy(t)
+	if have, err := r.Controllers(); err != nil || !slices.Contains(have, "pids") {
+		t.Skipf("the controllers are %v only, %v", have, err)
+	}
+	w := Write{File: "pids.max", Value: "1234", Pointer: "/linux/resources/pids/limit"}
+	g := create(t, r, base)
+	start(t, g, "read x")
+	_, err := r.Create(base+"/a/b", []Write{w})
+	wantFault(t, err, fault.Host, w.Pointer, "enable the pids controller in "+base+": EBUSY", unix.EBUSY)
+	if got := content(t, r, base, "cgroup.subtree_control"); got != "" || exists(r, base+"/a") {
+		t.Errorf("%s passes on %q", base, got)
+	}
+}
+
 func TestEnableInThreaded(t *testing.T) {
 	r, base := hierarchy(t)
 	w := shared(t, r)

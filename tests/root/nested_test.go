@@ -47,11 +47,7 @@ func innerConfig(t *testing.T, patches ...string) string {
 // brig runs in a privileged container of brig's, with a cgroup of its own below that.
 func TestNestedPrivileged(t *testing.T) {
 	b := newBox(t, allowsAll())
-	for _, m := range b.config["mounts"].([]any) {
-		if m := m.(map[string]any); m["destination"] == "/sys/fs/cgroup" {
-			m["options"] = []any{"nosuid", "noexec", "nodev"}
-		}
-	}
+	b.writableCgroup()
 	b.inner(innerConfig(t))
 	equal(t, b.run("brig --root /tmp/state run -b /inner box; ls /sys/fs/cgroup | grep -c brig; ls -A /tmp/state"), innerSays+"\n1")
 }
