@@ -216,8 +216,15 @@ func TestErrorsOfTheBus(t *testing.T) {
 			return no(call, "org.freedesktop.systemd1.NoSuchUnit", "not loaded")
 		}, stop, ""},
 		{"forget", "ResetFailedUnit", fails, stop, "ResetFailedUnit: it is broken"},
+		{"forget that hangs", "ResetFailedUnit", silent, stop, "ResetFailedUnit: ETIMEDOUT"},
+		{"a stop without an end", "StopUnit", func(call *message) []*message {
+			return []*message{{kind: reply, replySerial: call.serial, signature: "o", body: []any{"/job/3"}}}
+		}, stop, "wait for the job of StopUnit: ETIMEDOUT"},
 		{"set", "SetUnitProperties", fails, set, "SetUnitProperties: it is broken"},
+		{"set that hangs", "SetUnitProperties", silent, set, "SetUnitProperties: ETIMEDOUT"},
 		{"no unit", "GetUnit", fails, group, "GetUnit: it is broken"},
+		{"unit that hangs", "GetUnit", silent, group, "GetUnit: ETIMEDOUT"},
+		{"property that hangs", "Get", silent, group, "Get: ETIMEDOUT"},
 		{"no cgroup", "Get", func(call *message) []*message { return []*message{done(call)} }, group, "systemd has no cgroup for brig-x.scope"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
