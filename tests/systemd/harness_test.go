@@ -93,7 +93,7 @@ func newBox(t *testing.T, patches ...string) *box {
 	busybox, err := os.ReadFile("/bin/busybox")
 	must(t, err)
 	must(t, os.WriteFile(dir+"/rootfs/bin/busybox", busybox, 0o755))
-	for _, name := range strings.Fields("sh cat sleep true echo grep id dd mknod ls kill") {
+	for _, name := range strings.Fields("sh cat sleep true echo grep id dd mknod mkdir rm ls kill") {
 		must(t, os.Symlink("busybox", dir+"/rootfs/bin/"+name))
 	}
 	must(t, os.MkdirAll(dir+"/state", 0o700))
@@ -221,19 +221,24 @@ func (b *box) start() {
 	b.ok("start", b.id)
 }
 
-// systemctl asks the systemd that has the container's scope.
+// systemctl asks the systemd that has the container's scope, and has to be answered.
 func (b *box) systemctl(args ...string) string {
 	b.t.Helper()
+	out, err := b.asked(args...)
+	if err != nil {
+		b.t.Fatalf("systemctl %s: %v, %s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// asked is systemctl, which may fail.
+func (b *box) asked(args ...string) (string, error) {
 	cmd := exec.Command("systemctl", args...)
 	if b.user != nil {
 		cmd = exec.Command("runuser", append([]string{"-u", b.user.Username, "--", "env", "XDG_RUNTIME_DIR=/run/user/" + b.user.Uid, "systemctl", "--user"}, args...)...)
 	}
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		b.t.Fatal(err)
-	}
-	return string(out)
+	return string(out), err
 }
 
 // show is one property of a unit.
@@ -253,10 +258,10 @@ func (b *box) file(unit, name string) string {
 // left complains of units, cgroups, mounts, processes and state that are there.
 func (b *box) left() {
 	b.t.Helper()
-	units := b.systemctl("list-units", "--all", "--no-legend", "--plain", "*"+b.id+".scope")
+	units, err := b.asked("list-units", "--all", "--no-legend", "--plain", "*"+b.id+".scope")
 	// Who has no systemd has no units.
-	if strings.TrimSpace(units) != "" && !strings.HasPrefix(units, "Failed to connect") {
-		b.t.Errorf("left behind: %s", units)
+	if none := err != nil && strings.HasPrefix(units, "Failed to connect"); !none && (err != nil || strings.TrimSpace(units) != "") {
+		b.t.Errorf("left behind: %s, %v", units, err)
 	}
 	filepath.WalkDir("/sys/fs/cgroup", func(name string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() && strings.HasSuffix(name, b.id+".scope") {
