@@ -133,16 +133,19 @@ func (s scope) remove() error {
 	return manager.Stop(&systemd.Unit{Name: s.Name, User: s.User})
 }
 
+// dial connects to the systemd that has the scope, if there is one.
+func (s scope) dial() (*systemd.Manager, error) {
+	if s.Name == "" {
+		return nil, nil
+	}
+	return systemd.Dial(s.User)
+}
+
 // update tells systemd of limits that have changed, lest it writes the old ones again
 // when it is reloaded.
-func (s scope) update(writes []cgroups.Write) error {
-	if s.Name == "" || len(writes) == 0 {
+func (s scope) update(manager *systemd.Manager, writes []cgroups.Write) error {
+	if manager == nil {
 		return nil
 	}
-	manager, err := systemd.Dial(s.User)
-	if err != nil {
-		return err
-	}
-	defer manager.Close()
 	return manager.Set(&systemd.Unit{Name: s.Name, User: s.User}, systemd.Properties(writes))
 }

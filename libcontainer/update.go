@@ -64,10 +64,25 @@ func updateLimits(id string, rec *record, resources *specs.LinuxResources, chang
 	if len(faults) > 0 {
 		return faults
 	}
+	return rec.update(root, group, writes)
+}
+
+// update writes limits, when it is sure that there is a systemd to tell of them.
+func (rec *record) update(root *cgroups.Root, group *cgroups.Group, writes []cgroups.Write) error {
+	if len(writes) == 0 {
+		return nil
+	}
+	manager, err := rec.Scope.dial()
+	if err != nil {
+		return err
+	}
+	if manager != nil {
+		defer manager.Close()
+	}
 	if err := root.Update(group, writes); err != nil {
 		return err
 	}
-	return rec.Scope.update(writes)
+	return rec.Scope.update(manager, writes)
 }
 
 // updateSchema writes the schema of a class of service, and returns what it was.
