@@ -21,9 +21,9 @@ func rootless(t *testing.T, patches ...string) *box {
 	return b
 }
 
-// The systemd of a user makes scopes too, with limits that bite.
+// The systemd of a user makes scopes too, with limits.
 func TestRootlessScope(t *testing.T) {
-	b := rootless(t, `{"linux":{"resources":{"memory":{"limit":67108864},"pids":{"limit":20}}}}`)
+	b := rootless(t, `{"linux":{"resources":{"memory":{"limit":67108864},"pids":{"limit":20},"cpu":{"shares":2048,"quota":20000,"period":100000,"cpus":"0"}}}}`)
 	unit := "brig-" + b.id + ".scope"
 	b.start()
 	group := b.show(unit, "ControlGroup")
@@ -31,7 +31,33 @@ func TestRootlessScope(t *testing.T) {
 		t.Errorf("the cgroup is %s", group)
 	}
 	equal(t, b.file(unit, "memory.max")+" "+b.file(unit, "pids.max"), "67108864 20")
+	equal(t, b.file(unit, "cpu.max")+" "+b.file(unit, "cpuset.cpus.effective"), "20000 100000 0")
+	equal(t, b.show(unit, "TasksMax")+" "+b.show(unit, "CPUQuotaPerSecUSec")+" "+b.show(unit, "AllowedCPUs"), "20 200ms 0")
 	b.ok("delete", "--force", b.id)
+	b.left()
+}
+
+// asks lets the payload see its cgroup, as the root of the hierarchy, and run a script.
+func (b *box) asks(script string) (out, stderr string) {
+	b.t.Helper()
+	linux, process := b.config["linux"].(map[string]any), b.config["process"].(map[string]any)
+	linux["namespaces"] = append(linux["namespaces"].([]any), map[string]any{"type": "cgroup"})
+	b.config["mounts"] = append(b.config["mounts"].([]any), map[string]any{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"})
+	process["args"] = []any{"sh", "-c", script}
+	out, stderr, _ = b.brig("run", "-b", b.dir, b.id)
+	return out, stderr
+}
+
+// The cgroup is the user's: a container may make groups below its own, move there, and
+// limit those, but not itself.
+func TestRootlessDelegates(t *testing.T) {
+	b := rootless(t, `{"linux":{"resources":{"pids":{"limit":20}}}}`)
+	out, stderr := b.asks("cd /sys/fs/cgroup && mkdir inner && echo 0 >inner/cgroup.procs && cat /proc/self/cgroup && " +
+		"echo +pids >cgroup.subtree_control && cat inner/pids.max; echo max >pids.max")
+	equal(t, out, "0::/inner\nmax")
+	if !strings.Contains(stderr, "Operation not permitted") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("its own limit it may not lift: %s", stderr)
+	}
 	b.left()
 }
 
