@@ -129,6 +129,21 @@ func (r *Root) ownPath() (string, error) {
 	return v2Path(string(raw))
 }
 
+// MayMove says whether this process may put one of its own into a group: the kernel wants
+// the right to write to the lowest group above both, and that above a session and a scope of
+// the user's systemd is not the user's.
+func (r *Root) MayMove(to string) bool {
+	own, err := r.ownPath()
+	if err != nil {
+		return true
+	}
+	above := own
+	for above != "/" && !strings.HasPrefix(to+"/", above+"/") {
+		above = path.Dir(above)
+	}
+	return unix.Faccessat(r.fd, relative(path.Join(above, "cgroup.procs")), unix.W_OK, unix.AT_EACCESS) == nil
+}
+
 // PathOf finds the group of a process in its /proc/PID/cgroup.
 func PathOf(text string) (string, error) { return v2Path(text) }
 

@@ -183,7 +183,12 @@ func (j *joining) enterCgroup(in *plan.Input) error {
 			return err
 		}
 	}
-	in.Cgroup = true
+	if in.Placed = j.rec.Scope.User && !root.MayMove(j.group.Path()); in.Placed {
+		j.below = strings.TrimPrefix(j.group.Path(), j.rec.Cgroup)
+		j.group.Close()
+		j.group = nil
+	}
+	in.Cgroup = !in.Placed
 	return nil
 }
 

@@ -47,6 +47,7 @@ type joining struct {
 	root     int     // its root, -1 if its mount namespace leads there
 	signals  chan os.Signal
 	group    *cgroups.Group
+	below    string // where systemd puts it, below the container's scope
 	stage    *nsenter.Stage
 	program  *nsenter.Program
 	pid      int
@@ -231,6 +232,9 @@ func (j *joining) spawn(in *plan.Input) error {
 // await follows the stage until the process is one of the container, or until it has
 // executed the payload where somebody has to know that.
 func (j *joining) await(in *plan.Input) error {
+	if err := j.place(in); err != nil {
+		return err
+	}
 	for {
 		msg, err := j.stage.Receive()
 		switch {

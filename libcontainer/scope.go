@@ -104,6 +104,29 @@ func (m *made) enterScope(l *limits) error {
 	return m.release(-1)
 }
 
+// place lets the systemd of a user put the stage's first process into a container's cgroup,
+// where the user himself may not from where brig runs: the process of `exec` is born there.
+func (j *joining) place(in *plan.Input) error {
+	if !in.Placed {
+		return nil
+	}
+	err := j.attach()
+	if err != nil {
+		_ = unix.Shutdown(j.stage.Control(), unix.SHUT_WR) // the stage gives up
+		return err
+	}
+	return release(j.stage, j.program, -1)
+}
+
+func (j *joining) attach() error {
+	manager, err := systemd.Dial(j.rec.Scope.User)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	return manager.Attach(&systemd.Unit{Name: j.rec.Scope.Name, User: j.rec.Scope.User}, j.below, j.stage.Pid)
+}
+
 // tighten sets the limit that had to wait for init.
 func (m *made) tighten(l *limits) error {
 	if l.scope.tight == nil {

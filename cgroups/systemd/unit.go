@@ -149,6 +149,13 @@ func (m *Manager) Stop(u *Unit) error {
 	return nil
 }
 
+// Attach moves a process into a cgroup of the scope, "" for its own. The systemd of a
+// user asks that of the host for what only root may do.
+func (m *Manager) Attach(u *Unit, below string, pid int) error {
+	_, err := m.manager("AttachProcessesToUnit", "ssau", u.Name, below, []any{uint32(pid)})
+	return err
+}
+
 // Set changes properties of a scope that is there, until the next boot.
 func (m *Manager) Set(u *Unit, list []Property) error {
 	if len(list) == 0 {

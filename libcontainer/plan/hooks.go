@@ -9,6 +9,7 @@ import (
 // hookHostPart runs in the stage's first process, before a hook of the host.
 var hookHostPart = [...]emitter{
 	{"stage", (*compiler).stage},
+	{"placed", (*compiler).awaitCgroup},
 	{"join", (*compiler).enter},
 	{"fork", (*compiler).fork},
 }

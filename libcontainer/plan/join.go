@@ -10,6 +10,7 @@ import (
 // begins and the container's namespaces when it forks.
 var joinHostPart = [...]emitter{
 	{"stage", (*compiler).stage},
+	{"placed", (*compiler).awaitCgroup},
 	{"labelproc", (*compiler).openProc},
 	{"rlimits-raise", (*compiler).raiseRlimits},
 	{"affinity-initial", (*compiler).initialAffinity},

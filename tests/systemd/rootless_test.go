@@ -37,6 +37,37 @@ func TestRootlessScope(t *testing.T) {
 	b.left()
 }
 
+// A user enters his container from where his systemd may move nobody from, such as a
+// session: it asks that of the host's.
+func TestRootlessExec(t *testing.T) {
+	b := rootless(t, `{"linux":{"resources":{"pids":{"limit":20}}}}`)
+	unit := "brig-" + b.id + ".scope"
+	b.start()
+	equal(t, strings.TrimSpace(b.ok("exec", b.id, "cat", "/proc/self/cgroup")), "0::"+b.show(unit, "ControlGroup"))
+	cmd := b.command("exec", b.id, "true")
+	cmd.Env = append(cmd.Env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+b.dir+"/none")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "connect to D-Bus at "+b.dir+"/none: ENOENT") {
+		t.Errorf("%v: %s", err, out)
+	}
+	equal(t, b.file(unit, "pids.current"), "1")
+	b.ok("delete", "--force", b.id)
+	b.left()
+}
+
+// The limits bite: the payload runs on its processor and on no other, and for its part of
+// the time, and a fork too many is refused, which ends its shell.
+func TestRootlessLimitsBite(t *testing.T) {
+	b := rootless(t, `{"linux":{"resources":{"pids":{"limit":6},"cpu":{"quota":20000,"period":100000,"cpus":"0"}}}}`)
+	out, stderr := b.asks("grep Cpus_allowed_list /proc/self/status; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; " +
+		"grep -q 'nr_throttled [1-9]' /sys/fs/cgroup/cpu.stat && echo throttled; for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo forks")
+	equal(t, out, "Cpus_allowed_list:\t0\nthrottled")
+	if !strings.Contains(stderr, "can't fork: Resource temporarily unavailable") {
+		t.Errorf("the payload forks: %s", stderr)
+	}
+	b.left()
+}
+
 // asks lets the payload see its cgroup, as the root of the hierarchy, and run a script.
 func (b *box) asks(script string) (out, stderr string) {
 	b.t.Helper()
