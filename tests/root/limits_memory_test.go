@@ -80,7 +80,9 @@ func TestLimitMemoryReservation(t *testing.T) {
 	above := filepath.Join(base, "reservation")
 	must(t, os.Mkdir(above, 0o755))
 	t.Cleanup(func() { must(t, unix.Rmdir(above)) })
-	must(t, os.WriteFile(filepath.Join(above, "cgroup.subtree_control"), []byte("+memory"), 0))
+	for _, group := range []string{base, above} {
+		must(t, os.WriteFile(filepath.Join(group, "cgroup.subtree_control"), []byte("+memory"), 0))
+	}
 	must(t, os.WriteFile(filepath.Join(above, "memory.max"), []byte(fmt.Sprint(96<<20)), 0))
 	// The one has 40 MiB of a file in its cache, then the other reads 256.
 	keeps := func(reservation int, update ...string) int64 {
