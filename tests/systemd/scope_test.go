@@ -169,12 +169,18 @@ func TestCyclesWithoutSystemd(t *testing.T) {
 	}
 	// strace stays until all that it follows has ended, and so does the container.
 	create := traced("create", "-b", b.dir, b.id)
+	said, err := os.Create(b.dir + "/said")
+	must(t, err)
+	defer said.Close()
+	create.Stdout, create.Stderr = said, said
 	must(t, create.Start())
-	for {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if out, _, _ := b.brig("state", b.id); strings.Contains(out, `"created"`) {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
+		if time.Now().After(end) {
+			t.Fatalf("it is not created: %s\n%s", text(t, b.dir+"/said"), text(t, b.dir+"/trace1"))
+		}
 	}
 	for _, verb := range [][]string{{"start", b.id}, {"kill", b.id, "KILL"}, {"delete", "--force", b.id}} {
 		if _, stderr, code := b.finish(traced(verb...)); code != 0 {
