@@ -87,8 +87,11 @@ func (r *Root) passOn(g *Group, need []Write, have []string) error {
 	return nil
 }
 
-func controlOf(parts []string) string {
-	return strings.TrimPrefix(strings.Join(parts, "/")+"/cgroup.subtree_control", "/")
+func controlOf(parts []string) string { return fileOf(parts, "cgroup.subtree_control") }
+
+// fileOf is the path of a group's file, from the root of the hierarchy.
+func fileOf(parts []string, name string) string {
+	return strings.TrimPrefix(strings.Join(parts, "/")+"/"+name, "/")
 }
 
 func (r *Root) passes(control string, need []Write) bool {
@@ -130,11 +133,10 @@ func (r *Root) passOnAt(parts []string, need []Write, have []string) error {
 // kernel would take those that threads can have, such as pids, but then the groups below
 // could hold threads only. The root of the hierarchy, which has no type, may hold both.
 func (r *Root) holdsProcesses(parts []string) bool {
-	name := func(file string) string { return strings.TrimPrefix(strings.Join(parts, "/")+"/"+file, "/") }
-	if _, err := readAt(r.fd, name("cgroup.type")); err != nil {
+	if _, err := readAt(r.fd, fileOf(parts, "cgroup.type")); err != nil {
 		return false
 	}
-	pids, err := readAt(r.fd, name("cgroup.procs"))
+	pids, err := readAt(r.fd, fileOf(parts, "cgroup.procs"))
 	return err == nil && pids != ""
 }
 

@@ -52,6 +52,41 @@ func TestPathBelowUnknown(t *testing.T) {
 	}
 }
 
+// The lowest group above both has to be writable: here the one at /own is there, and
+// nothing above it.
+func TestMayMove(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(dir+"/own/group", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/own/cgroup.procs", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for _, c := range []struct {
+		own, to string
+		may     bool
+	}{
+		{"0::/own/group\n", "/own/other/one", true},
+		{"0::/own/group\n", "/own", true},
+		{"0::/own\n", "/own/other", true},
+		{"0::/own/group\n", "/ownother", false},
+		{"0::/own/group\n", "/other", false},
+		{"0::/\n", "/own", false},
+		{"4:memory:/m\n", "/own", true}, // the kernel will say
+	} {
+		r := selfRoot(t, c.own)
+		r.fd = fd
+		if got := r.MayMove(c.to); got != c.may {
+			t.Errorf("from %q to %s: %v", c.own, c.to, got)
+		}
+	}
+}
+
 func TestPathErrors(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"up", "/a/../b", `"/a/../b" is no path of a cgroup`},

@@ -186,6 +186,7 @@ func TestErrorsOfTheBus(t *testing.T) {
 	stop := func(m *Manager) error { return m.Stop(unit) }
 	set := func(m *Manager) error { return m.Set(unit, []Property{property("A", "s", "b")}) }
 	group := func(m *Manager) error { _, err := m.Cgroup(unit); return err }
+	attach := func(m *Manager) error { return m.Attach(unit, "", 1) }
 	for _, c := range []struct {
 		name, call string
 		answer     func(*message) []*message
@@ -222,6 +223,8 @@ func TestErrorsOfTheBus(t *testing.T) {
 		}, stop, "wait for the job of StopUnit: ETIMEDOUT"},
 		{"set", "SetUnitProperties", fails, set, "SetUnitProperties: it is broken"},
 		{"set that hangs", "SetUnitProperties", silent, set, "SetUnitProperties: ETIMEDOUT"},
+		{"attach", "AttachProcessesToUnit", fails, attach, "AttachProcessesToUnit: it is broken"},
+		{"attach that hangs", "AttachProcessesToUnit", silent, attach, "AttachProcessesToUnit: ETIMEDOUT"},
 		{"no unit", "GetUnit", fails, group, "GetUnit: it is broken"},
 		{"unit that hangs", "GetUnit", silent, group, "GetUnit: ETIMEDOUT"},
 		{"property that hangs", "Get", silent, group, "Get: ETIMEDOUT"},

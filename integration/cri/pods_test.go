@@ -138,8 +138,9 @@ var pods = group{"pods", []scenario{
 			s.NoNewPrivs = !*asked.AllowPrivilegeEscalation
 			s.ReadonlyRootfs = *asked.ReadOnlyRootFilesystem
 			s.RunAsUser = &runtime.Int64Value{Value: *asked.RunAsUser}
+			s.Capabilities = &runtime.Capability{}
 			for _, name := range asked.Capabilities.Drop {
-				s.Capabilities = &runtime.Capability{DropCapabilities: []string{string(name)}}
+				s.Capabilities.DropCapabilities = append(s.Capabilities.DropCapabilities, string(name))
 			}
 			s.Seccomp = &runtime.SecurityProfile{ProfileType: runtime.SecurityProfile_RuntimeDefault}
 		})).start()

@@ -100,7 +100,7 @@ var security = group{"security", []scenario{
 			s.SupplementalGroupsPolicy = runtime.SupplementalGroupsPolicy_Strict
 		}))
 		k.check(err)
-		if got := c.start().exec("id", "-G"); got != "1000 3000" && (strictGroups(k) || got != "1000 2000 3000" && got != "1000 3000 2000") {
+		if got := c.start().exec("id", "-G"); got != "1000 3000" && (second(k) || got != "1000 2000 3000" && got != "1000 3000 2000") {
 			k.Fatalf("its groups are %s", got)
 		}
 	}},
@@ -120,8 +120,9 @@ var security = group{"security", []scenario{
 	}},
 }}
 
-// strictGroups says whether containerd heeds the policy of groups: it does from 2 on.
-func strictGroups(k *kubelet) bool {
+// second says whether containerd is 2 or newer: then it heeds the policy of groups, and
+// reads configurations of version 3.
+func second(k *kubelet) bool {
 	k.Helper()
 	version, err := k.runtime.Version(k.ctx, &runtime.VersionRequest{})
 	k.check(err)

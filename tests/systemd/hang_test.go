@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // halting is a bus between brig and the system's: it passes everything on until a word
@@ -83,16 +82,15 @@ func TestBusHangs(t *testing.T) {
 	all.Wait()
 }
 
-// hung runs brig with a bus that halts at a word. It has to fail with the name of the
-// call, and soon after it has lost its patience.
+// hung runs brig with a bus that halts at a word. It has to come to an end, and to fail
+// with the name of the call.
 func (b *box) hung(word, call string, args ...string) {
 	b.t.Helper()
 	cmd := b.command(args...)
 	cmd.Env = append(cmd.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+halting(b.t, word))
-	began := time.Now()
 	_, stderr, code := b.finish(cmd)
-	if took := time.Since(began); code == 0 || !strings.Contains(stderr, ": "+call+": ETIMEDOUT") || took > time.Minute {
-		b.t.Errorf("exit %d after %v: %s", code, took, stderr)
+	if code == 0 || !strings.Contains(stderr, ": "+call+": ETIMEDOUT") {
+		b.t.Errorf("exit %d: %s", code, stderr)
 	}
 }
 
