@@ -12,7 +12,8 @@ import (
 
 // Update changes the limits of a group in use. When one cannot be changed, those
 // before it get back what they were: a container has its old limits or its new ones.
-func (r *Root) Update(g *Group, writes []Write) error {
+// So do all when agree fails, which tells who else keeps the limits.
+func (r *Root) Update(g *Group, writes []Write, agree func() error) error {
 	writes, err := r.enable(g, writes)
 	if err != nil {
 		return err
@@ -26,6 +27,9 @@ func (r *Root) Update(g *Group, writes []Write) error {
 		undo = append(undo, before...)
 		return nil
 	})
+	if err == nil {
+		err = agree()
+	}
 	if err == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package cgroups
 
 import (
+	"errors"
 	"testing"
 
 	"brig/libcontainer/fault"
@@ -12,12 +13,17 @@ func TestUpdateGoesBack(t *testing.T) {
 	r, base := hierarchy(t)
 	g := create(t, r, base, Write{File: "cgroup.max.depth", Value: "7"})
 	writes := []Write{{File: "cgroup.max.depth", Value: "3"}, {File: "cgroup.max.descendants", Value: "5"}, {File: "cgroup.max.descendants", Value: "x", Pointer: "/x"}}
-	err := r.Update(g, writes)
+	agrees := func() error { return nil }
+	err := r.Update(g, writes, agrees)
 	wantFault(t, err, fault.Host, "/x", `write "x" to cgroup.max.descendants`, 22)
 	if content(t, r, base, "cgroup.max.depth") != "7" || content(t, r, base, "cgroup.max.descendants") != "max" {
 		t.Error("the limits are not as they were")
 	}
-	if err := r.Update(g, writes[:2]); err != nil || content(t, r, base, "cgroup.max.depth") != "3" {
+	refusal := errors.New("no")
+	if err := r.Update(g, writes[:2], func() error { return refusal }); err != refusal || content(t, r, base, "cgroup.max.depth") != "7" || content(t, r, base, "cgroup.max.descendants") != "max" {
+		t.Errorf("the limits are not as they were: %v", err)
+	}
+	if err := r.Update(g, writes[:2], agrees); err != nil || content(t, r, base, "cgroup.max.depth") != "3" {
 		t.Errorf("the limits are not as written: %v", err)
 	}
 }

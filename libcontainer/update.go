@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"brig/cgroups"
+	"brig/cgroups/systemd"
 	"brig/libcontainer/fault"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -79,10 +80,17 @@ func (rec *record) update(root *cgroups.Root, group *cgroups.Group, writes []cgr
 	if manager != nil {
 		defer manager.Close()
 	}
-	if err := root.Update(group, writes); err != nil {
-		return err
-	}
-	return rec.Scope.update(manager, writes)
+	// A systemd that does not answer may have the new limits. One that refuses has not.
+	var unanswered error
+	err = root.Update(group, writes, func() error {
+		err := rec.Scope.update(manager, writes)
+		if refusal := new(systemd.Error); errors.As(err, &refusal) {
+			return err
+		}
+		unanswered = err
+		return nil
+	})
+	return errors.Join(err, unanswered)
 }
 
 // updateSchema writes the schema of a class of service, and returns what it was.

@@ -122,6 +122,22 @@ func TestScopeRefusals(t *testing.T) {
 	}
 }
 
+// A limit that the kernel takes and systemd refuses is taken back, with those beside it.
+func TestScopeUpdateRefused(t *testing.T) {
+	b := newBox(t, limits)
+	b.start()
+	unit := "brig-" + b.id + ".scope"
+	before := b.limits(unit)
+	resources := b.dir + "/resources.json"
+	must(t, os.WriteFile(resources, []byte(`{"unified":{"memory.high":"33554432","pids.max":"0"}}`), 0o644))
+	_, stderr, code := b.brig("update", "--resources", resources, b.id)
+	if code == 0 || !strings.Contains(stderr, "SetUnitProperties") || !strings.Contains(stderr, "TasksMax") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	equal(t, b.limits(unit), before)
+	equal(t, b.show(unit, "MemoryHigh")+" "+b.show(unit, "TasksMax"), "60002304 20")
+}
+
 // Killed at any moment, brig leaves what delete --force can find.
 func TestScopeAfterKill(t *testing.T) {
 	b := newBox(t, limits)
