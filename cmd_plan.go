@@ -69,6 +69,9 @@ func printPlan(c *call, p *nsenter.Program, group *libcontainer.CgroupPlan) {
 		if group.DeviceInstructions > 0 {
 			fmt.Fprintf(c.stdout, "        /linux/resources/devices: attach a device program of %d instructions\n", group.DeviceInstructions)
 		}
+		if o := group.Owner; o != nil {
+			fmt.Fprintf(c.stdout, "        /process/user: give it to user %d and group %d of the host\n", o.UID, o.GID)
+		}
 	}
 	fmt.Fprint(c.stdout, p)
 }

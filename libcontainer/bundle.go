@@ -61,6 +61,7 @@ type limits struct {
 	writes  []cgroups.Write
 	devices []byte // device program, nil without one
 	scope   *systemdScope
+	owner   *plan.Owner // whom the cgroup is given to, nil when it stays brig's
 }
 
 // compileInput reads and checks a bundle, and gathers the facts about this host
@@ -237,7 +238,7 @@ func (r *Runtime) Plan(o *CreateOptions, run, asRoot bool) (*nsenter.Program, *C
 	}
 	in.Run = run
 	p, err := plan.Create(in)
-	return p, &CgroupPlan{Path: l.path, Writes: l.writes, DeviceInstructions: len(l.devices) / 8}, err
+	return p, &CgroupPlan{Path: l.path, Writes: l.writes, DeviceInstructions: len(l.devices) / 8, Owner: l.owner}, err
 }
 
 // CgroupPlan is what brig does to the container's cgroup before the program runs.
@@ -245,4 +246,5 @@ type CgroupPlan struct {
 	Path               string          `json:"path"`
 	Writes             []cgroups.Write `json:"writes"`
 	DeviceInstructions int             `json:"deviceInstructions"`
+	Owner              *plan.Owner     `json:"owner,omitempty"` // who gets it, nil when it stays brig's
 }

@@ -39,6 +39,7 @@ func (r *Runtime) limits(in *plan.Input) (*limits, error) {
 	if ordinary && r.isRootless(in.Host) && len(l.writes) == 0 && linux.CgroupsPath == "" && !r.Systemd {
 		return l, nil
 	}
+	l.owner = in.CgroupOwner()
 	var err error
 	if l.devices, err = cgroups.DeviceProgram(deviceRules(linux.Resources)); err != nil {
 		return nil, err
@@ -90,8 +91,19 @@ func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 	if err := m.dir.intend(intent, l.path); err != nil {
 		return err
 	}
-	m.group, err = root.Create(l.path, l.writes)
-	return err
+	if m.group, err = root.Create(l.path, l.writes); err != nil {
+		return err
+	}
+	return m.delegate(l)
+}
+
+// delegate gives the cgroup to the container's user, where the config wants that: when
+// its limits are in it, which stay brig's.
+func (m *made) delegate(l *limits) error {
+	if l.owner == nil {
+		return nil
+	}
+	return m.group.Delegate(l.owner.UID, l.owner.GID)
 }
 
 // isRootless says whose systemd makes cgroups, and whether a container may be without.

@@ -101,6 +101,9 @@ func (m *made) enterScope(l *limits) error {
 	if err := m.group.Apply(writes); err != nil {
 		return err
 	}
+	if err := m.delegate(l); err != nil {
+		return err
+	}
 	return m.release(-1)
 }
 

@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"brig/cgroups"
+	"brig/libcontainer/plan"
 	"brig/nsenter"
 )
 
 // printWrites prints what is written to the container's cgroup before there is a
 // program.
-func printWrites(writes []cgroups.Write) string {
+func printWrites(writes []cgroups.Write, owner *plan.Owner) string {
 	var b strings.Builder
 	for _, w := range writes {
 		fmt.Fprintf(&b, "[cgroup] %s: write %q to %s", w.Pointer, w.Value, w.File)
@@ -24,6 +25,9 @@ func printWrites(writes []cgroups.Write) string {
 			fmt.Fprintf(&b, ", else %q to %s", w.Instead.Value, w.Instead.File)
 		}
 		b.WriteByte('\n')
+	}
+	if owner != nil {
+		fmt.Fprintf(&b, "[cgroup] /process/user: give it to user %d and group %d of the host\n", owner.UID, owner.GID)
 	}
 	return b.String()
 }

@@ -34,6 +34,7 @@ type fixture struct {
 	config   []byte // merged
 	kind     string // plan or error
 	want     string
+	owner    *plan.Owner // whom the cgroup is given to
 }
 
 // fixtures reads all files.
@@ -212,6 +213,9 @@ func (f *fixture) compile() (*nsenter.Program, []cgroups.Write, error) {
 			return nil, nil, faults
 		}
 	}
+	if in.Cgroup {
+		f.owner = in.CgroupOwner()
+	}
 	var writes []cgroups.Write
 	if s.Linux.Resources != nil {
 		var faults fault.List
@@ -238,7 +242,7 @@ func (f *fixture) result() (kind, text string) {
 	if err != nil {
 		return "error", err.Error() + "\n"
 	}
-	return "plan", printWrites(writes) + printSteps(p, f.sections)
+	return "plan", printWrites(writes, f.owner) + printSteps(p, f.sections)
 }
 
 func TestFixtures(t *testing.T) {

@@ -42,7 +42,7 @@ func verbs() []verb {
 	create := with("create", "--bundle", "BUNDLE", "ID")
 	return []verb{
 		{name: "create", args: create},
-		{name: "create in a user namespace", patch: withUserNamespace, args: create},
+		{name: "create in a user namespace", patch: delegated, args: create},
 		{name: "create with hooks, sysctls and a filter", patch: withEverything, args: create},
 		{name: "run", patch: `{"process":{"args":["/bin/true"]}}`, args: with("run", "--bundle", "BUNDLE", "ID")},
 		{name: "start", make: created, args: with("start", "ID")},

@@ -122,6 +122,28 @@ func TestScopeRefusals(t *testing.T) {
 	}
 }
 
+// A container with ids of its own gets the scope's cgroup, but for its limits, and keeps
+// it when systemd is reloaded or told of limits.
+func TestScopeDelegates(t *testing.T) {
+	b := newBox(t, limits, `{"mounts":[
+		{"destination":"/proc","type":"proc","source":"proc"},
+		{"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["mode=755"]},
+		{"destination":"/sys/fs/cgroup","type":"cgroup","source":"cgroup"}],
+		"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"},{"type":"cgroup"},{"type":"user"}],
+		"uidMappings":[{"containerID":0,"hostID":300000,"size":65536}],"gidMappings":[{"containerID":0,"hostID":400000,"size":65536}]}}`)
+	must(t, os.MkdirAll(b.dir+"/rootfs/sys/fs/cgroup", 0o755))
+	b.start()
+	script := func(name string) string {
+		return "cd /sys/fs/cgroup && mkdir " + name + " && echo 0 >" + name + "/cgroup.procs && grep -o /" + name + " /proc/self/cgroup; (echo max >pids.max) 2>/dev/null || echo limited"
+	}
+	equal(t, b.ok("exec", b.id, "sh", "-c", script("one")), "/one\nlimited")
+	b.systemctl("daemon-reload")
+	b.ok("update", "--pids-limit", "30", b.id)
+	equal(t, b.ok("exec", b.id, "sh", "-c", script("two")), "/two\nlimited")
+	b.ok("delete", "--force", b.id)
+	b.left()
+}
+
 // A limit that the kernel takes and systemd refuses is taken back, with those beside it.
 func TestScopeUpdateRefused(t *testing.T) {
 	b := newBox(t, limits)
