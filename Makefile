@@ -9,8 +9,9 @@ PREFIX ?= /usr/local
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 FUZZTIME ?= 10s
 # What of the tests `make test` runs on whole machines: what needs one. `make test-vm`
-# runs them all there.
-VM_TESTS ?= SELinux|Limit|Least|AppArmor|Scope|Rootless|Cycles|Nested|RootOfUser|JoinNamespaces|KillForms|BusHangs|NoBusForRoot
+# runs them all there, also a systemd that is reloaded all the time, which makes a machine
+# beside other tests come to nothing.
+VM_TESTS ?= SELinux|Limit|Least|AppArmor|Scope([^R]|Ref|$$)|Rootless([^R]|$$)|Cycles|Nested|RootOfUser|JoinNamespaces|KillForms|BusHangs|NoBusForRoot
 CYCLES ?= 10
 
 VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null)),0.1.0-dev)
