@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"brig/libcontainer"
 	"brig/libcontainer/fault"
@@ -61,19 +62,30 @@ func showPlan(c *call) error {
 }
 
 func printPlan(c *call, p *nsenter.Program, group *libcontainer.CgroupPlan) {
-	if group.Path != "" {
-		fmt.Fprintf(c.stdout, "cgroup %s\n", group.Path)
-		for _, w := range group.Writes {
-			fmt.Fprintf(c.stdout, "        %s: write %q to %s\n", w.Pointer, w.Value, w.File)
-		}
-		if group.DeviceInstructions > 0 {
-			fmt.Fprintf(c.stdout, "        /linux/resources/devices: attach a device program of %d instructions\n", group.DeviceInstructions)
-		}
-		if o := group.Owner; o != nil {
-			fmt.Fprintf(c.stdout, "        /process/user: give it to user %d and group %d of the host\n", o.UID, o.GID)
-		}
+	if !group.None() {
+		printCgroup(c.stdout, group)
 	}
 	fmt.Fprint(c.stdout, p)
+}
+
+func printCgroup(out io.Writer, group *libcontainer.CgroupPlan) {
+	if s := group.Scope; s != nil {
+		fmt.Fprintf(out, "scope %s\n", s.Name)
+		for _, property := range s.Properties {
+			fmt.Fprintf(out, "        /linux/cgroupsPath: ask systemd for %s\n", property)
+		}
+	} else {
+		fmt.Fprintf(out, "cgroup %s\n", group.Path)
+	}
+	for _, w := range group.Writes {
+		fmt.Fprintf(out, "        %s: write %q to %s\n", w.Pointer, w.Value, w.File)
+	}
+	if o := group.Owner; o != nil {
+		fmt.Fprintf(out, "        /linux/uidMappings: give it to user %d and group %d of the host\n", o.UID, o.GID)
+	}
+	if group.DeviceInstructions > 0 {
+		fmt.Fprintf(out, "        /linux/resources/devices: attach a device program of %d instructions\n", group.DeviceInstructions)
+	}
 }
 
 // planJSON is the plan for programs.
@@ -96,7 +108,7 @@ type planLine struct {
 
 func planOf(p *nsenter.Program, group *libcontainer.CgroupPlan) *planJSON {
 	out := &planJSON{}
-	if group.Path != "" {
+	if !group.None() {
 		out.Cgroup = group
 	}
 	for k, s := range p.Steps {

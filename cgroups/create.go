@@ -166,11 +166,12 @@ func inOrder(writes []Write, apply func(*Write) error) error {
 // apply does one write.
 func (g *Group) apply(w *Write) error {
 	err := writeAt(g.fd, w.File, w.Value)
-	missing := errors.Is(err, unix.ENOENT)
+	// Whoever the group was given to may have made a group with the name of a file.
+	missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EISDIR)
 	switch {
 	case err == nil, missing && w.Optional:
 		return nil
-	case missing && w.Instead != nil:
+	case w.Instead != nil && (missing || errors.Is(err, unix.ENOSPC)):
 		return g.apply(w.Instead)
 	}
 	e := fault.Hostf(w.Pointer, err, "write %q to %s", w.Value, w.File)

@@ -2,6 +2,7 @@ package cgroups
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,15 +45,56 @@ func (r *Root) Update(g *Group, writes []Write, agree func() error) error {
 // before is what a file says before it is written: a write for each line, since files
 // that have a line for each device take one at a time.
 func (g *Group) before(w *Write) []Write {
-	text, err := readAt(g.fd, w.File)
-	if err != nil {
-		return nil
+	if text, err := readAt(g.fd, w.File); err == nil {
+		inForce, _ := readAt(g.fd, w.File+".effective")
+		return restore(w, text, strings.TrimSpace(inForce))
 	}
-	var list []Write
-	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
-		list = append(list, Write{File: w.File, Value: line, Pointer: w.Pointer, Optional: w.Optional})
+	if w.Instead != nil {
+		return g.before(w.Instead)
+	}
+	return nil
+}
+
+// restore are the writes after which a file says again what it said before a write. That a
+// cpuset has no processors of its own, the kernel does not take back while there are
+// processes in it (ENOSPC): then it gets those by name that were in force.
+func restore(w *Write, text, inForce string) (list []Write) {
+	add := func(value string) {
+		list = append(list, Write{File: w.File, Value: value, Pointer: w.Pointer, Optional: w.Optional})
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	device, _, _ := strings.Cut(w.Value, " ")
+	if strings.HasPrefix(w.File, "io.") && strings.Contains(device, ":") &&
+		!slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, device+" ") }) {
+		if reset := unset(w.File); reset != "" {
+			add(device + " " + reset)
+		}
+	}
+	for _, line := range lines {
+		switch {
+		case line != "":
+			add(line)
+		case !strings.HasPrefix(w.File, "io."):
+			add("\n") // the kernel takes no write of nothing
+			if inForce != "" {
+				list[len(list)-1].Instead = &Write{File: w.File, Value: inForce, Pointer: w.Pointer}
+			}
+		}
 	}
 	return list
+}
+
+// unset is what a file takes for a device of which it has no line.
+func unset(file string) string {
+	switch file {
+	case "io.max":
+		return "rbps=max wbps=max riops=max wiops=max"
+	case "io.latency":
+		return "target=max"
+	case "io.weight", "io.bfq.weight":
+		return "default"
+	}
+	return ""
 }
 
 // Complete fills in what only means something together with what the group has: a

@@ -2,6 +2,7 @@ package cgroups
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"brig/libcontainer/fault"
@@ -73,5 +74,48 @@ func TestCheckBeforeUpdate(t *testing.T) {
 	}
 	if err := fake(t, nil).CheckBeforeUpdate(&specs.LinuxMemory{CheckBeforeUpdate: &check, Limit: limit(1)}, ""); err != nil {
 		t.Error(err)
+	}
+}
+
+// What a file said before is written again so that the kernel takes it: it takes no write
+// of nothing, and knows devices of which it has no line.
+func TestRestore(t *testing.T) {
+	for _, c := range []struct{ file, value, text, want string }{
+		{"pids.max", "5", "20\n", "20"},
+		{"cpuset.cpus", "0", "\n", "\n,else 0-7"},
+		{"cpuset.cpus", "0", "", "\n,else 0-7"},
+		{"io.max", "8:0 rbps=1", "", "8:0 rbps=max wbps=max riops=max wiops=max"},
+		{"io.max", "8:0 rbps=1", "8:16 rbps=7 wbps=max riops=max wiops=max\n", "8:0 rbps=max wbps=max riops=max wiops=max,8:16 rbps=7 wbps=max riops=max wiops=max"},
+		{"io.max", "8:1 rbps=1", "8:16 rbps=7\n8:1 rbps=2\n", "8:16 rbps=7,8:1 rbps=2"},
+		{"io.latency", "8:0 target=9", "\n", "8:0 target=max"},
+		{"io.weight", "8:0 9", "default 100\n", "8:0 default,default 100"},
+		{"io.bfq.weight", "8:0 9", "default 100\n8:0 7\n", "default 100,8:0 7"},
+		{"io.weight", "70", "default 100\n", "default 100"},
+		{"io.other", "8:0 9", "", ""},
+		{"rdma.max", "mlx hca_handle=2", "mlx hca_handle=max hca_object=max\n", "mlx hca_handle=max hca_object=max"},
+	} {
+		var list []string
+		for _, w := range restore(&Write{File: c.file, Value: c.value, Pointer: "/x"}, c.text, "0-7") {
+			if w.File != c.file || w.Pointer != "/x" {
+				t.Errorf("%s: %+v", c.file, w)
+			}
+			list = append(list, w.Value)
+			if w.Instead != nil {
+				list = append(list, "else "+w.Instead.Value)
+			}
+		}
+		if got := strings.Join(list, ","); got != c.want {
+			t.Errorf("%s %q after %q: %q, want %q", c.file, c.value, c.text, got, c.want)
+		}
+	}
+}
+
+// What stands in for a file that is missing is restored too.
+func TestUpdateGoesBackFromInstead(t *testing.T) {
+	r, base := hierarchy(t)
+	g := create(t, r, base, Write{File: "cgroup.max.depth", Value: "7"})
+	w := Write{File: "cgroup.none", Value: "1", Instead: &Write{File: "cgroup.max.depth", Value: "3"}}
+	if err := r.Update(g, []Write{w}, func() error { return errors.New("no") }); err == nil || content(t, r, base, "cgroup.max.depth") != "7" {
+		t.Errorf("it is %s, %v", content(t, r, base, "cgroup.max.depth"), err)
 	}
 }

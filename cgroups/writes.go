@@ -21,7 +21,7 @@ type Write struct {
 	// Lifts says that the value takes a limit back: where the controller is
 	// missing there is no limit either, and nothing to write.
 	Lifts bool `json:"lifts,omitempty"`
-	// Instead is the write to do when the file is missing.
+	// Instead is the write to do when the file is missing, or has no room for the value.
 	Instead *Write `json:"instead,omitempty"`
 }
 

@@ -238,13 +238,24 @@ func (r *Runtime) Plan(o *CreateOptions, run, asRoot bool) (*nsenter.Program, *C
 	}
 	in.Run = run
 	p, err := plan.Create(in)
-	return p, &CgroupPlan{Path: l.path, Writes: l.writes, DeviceInstructions: len(l.devices) / 8, Owner: l.owner}, err
+	return p, &CgroupPlan{Path: l.path, Scope: l.scope.plan(), Writes: l.writes, DeviceInstructions: len(l.devices) / 8, Owner: l.owner}, err
+}
+
+// ScopePlan is the unit that brig asks systemd for.
+type ScopePlan struct {
+	Name       string   `json:"name"`
+	User       bool     `json:"user"` // of the user's own systemd
+	Properties []string `json:"properties"`
 }
 
 // CgroupPlan is what brig does to the container's cgroup before the program runs.
 type CgroupPlan struct {
-	Path               string          `json:"path"`
+	Path               string          `json:"path"`            // "" when systemd makes it
+	Scope              *ScopePlan      `json:"scope,omitempty"` // what systemd is asked for, nil without --systemd-cgroup
 	Writes             []cgroups.Write `json:"writes"`
 	DeviceInstructions int             `json:"deviceInstructions"`
 	Owner              *plan.Owner     `json:"owner,omitempty"` // who gets it, nil when it stays brig's
 }
+
+// None says that the container stays in brig's cgroup.
+func (p *CgroupPlan) None() bool { return p.Path == "" && p.Scope == nil }

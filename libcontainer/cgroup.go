@@ -94,16 +94,16 @@ func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 	if m.group, err = root.Create(l.path, l.writes); err != nil {
 		return err
 	}
-	return m.delegate(l)
+	return m.delegate(root, l)
 }
 
 // delegate gives the cgroup to the container's user, where the config wants that: when
 // its limits are in it, which stay brig's.
-func (m *made) delegate(l *limits) error {
+func (m *made) delegate(root *cgroups.Root, l *limits) error {
 	if l.owner == nil {
 		return nil
 	}
-	return m.group.Delegate(l.owner.UID, l.owner.GID)
+	return root.Delegate(m.group, l.owner.UID, l.owner.GID)
 }
 
 // isRootless says whose systemd makes cgroups, and whether a container may be without.
@@ -220,7 +220,7 @@ func (j *joining) initCgroup(root *cgroups.Root, own *cgroups.Group) (*cgroups.G
 	if err != nil {
 		return nil, fault.Hostf("", err, "find the cgroup of process %d", j.rec.Pid)
 	}
-	if name != j.rec.Cgroup && !strings.HasPrefix(name, j.rec.Cgroup+"/") {
+	if !within(name, j.rec.Cgroup) {
 		return nil, fault.Hostf("", unix.EBUSY, "the cgroup %s takes no processes, and init is in %s", j.rec.Cgroup, name)
 	}
 	g, err := root.Open(name)
@@ -230,13 +230,16 @@ func (j *joining) initCgroup(root *cgroups.Root, own *cgroups.Group) (*cgroups.G
 	return g, nil
 }
 
+// within says that a cgroup is another or below that.
+func within(name, other string) bool { return name == other || strings.HasPrefix(name, other+"/") }
+
 // subCgroup is the path of a cgroup below the container's.
 func subCgroup(own, sub string) (string, error) {
 	if sub == "" {
 		return own, nil
 	}
 	name := path.Join(own, sub)
-	if strings.Contains(sub, ":") || name != own && !strings.HasPrefix(name, own+"/") {
+	if strings.Contains(sub, ":") || !within(name, own) {
 		return "", fault.Configf("", "bad sub cgroup path: %s", sub)
 	}
 	return name, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 
 	"brig/cgroups"
@@ -86,5 +87,32 @@ func TestGivenCgroupStays(t *testing.T) {
 	}
 	if _, err := r.State("given"); !isNotExist(err) {
 		t.Errorf("the container is still there: %v", err)
+	}
+}
+
+// A process that is no longer in the container's cgroup gets no signal: it may be another
+// one by the same number.
+func TestSignalOutside(t *testing.T) {
+	const path = "/brig-test-signal"
+	sleep := foreignGroup(t, path)
+	proc, err := openProc()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proc.close()
+	for _, other := range []string{path + "x", "/brig-test-sign", path + "/below"} {
+		if err := signalIn(proc, other, sleep.Process.Pid, unix.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := signalIn(proc, path, sleep.Process.Pid, unix.SIGUSR1); err != nil {
+		t.Error(err)
+	}
+	var exit *exec.ExitError
+	if err := sleep.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGUSR1 {
+		t.Errorf("it ended by %v", err)
+	}
+	if err := signalIn(proc, path, sleep.Process.Pid, unix.SIGTERM); err != nil {
+		t.Errorf("one that is gone: %v", err)
 	}
 }

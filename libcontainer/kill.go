@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"errors"
 
+	"brig/cgroups"
 	"brig/libcontainer/fault"
 
 	"golang.org/x/sys/unix"
@@ -94,14 +95,64 @@ func killAll(rec *record, sig unix.Signal) error {
 	if sig == unix.SIGKILL {
 		return group.Kill()
 	}
-	pids, err := group.Pids()
+	return signalAll(rec.ID, group, sig)
+}
+
+// signalRounds bounds how often the processes of a cgroup are looked for: they may fork
+// faster than anybody can look.
+const signalRounds = 10
+
+// signalAll signals each process of a cgroup once, also those that others forked and that
+// went from group to group meanwhile.
+func signalAll(id string, group *cgroups.Group, sig unix.Signal) error {
+	proc, err := openProc()
 	if err != nil {
 		return err
 	}
-	for _, pid := range pids {
-		if err := unix.Kill(pid, sig); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fault.Hostf("", err, "signal process %d of %q", pid, rec.ID)
+	defer proc.close()
+	done := map[int]bool{}
+	for round, before := 0, -1; before < len(done) && round < signalRounds; round++ {
+		before = len(done)
+		pids, err := group.Pids()
+		if err != nil {
+			return err
 		}
+		for _, pid := range pids {
+			if done[pid] {
+				continue
+			}
+			done[pid] = true
+			if err := signalIn(proc, group.Path(), pid, sig); err != nil {
+				return fault.Hostf("", err, "signal process %d of %q", pid, id)
+			}
+		}
+	}
+	return nil
+}
+
+// signalIn signals a process if it is in a cgroup or below that. One that was listed may
+// have ended since, and its number be that of somebody else outside the container.
+func signalIn(proc procfs, path string, pid int, sig unix.Signal) error {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	text, err := proc.read(pid, "cgroup")
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if own, err := cgroups.PathOf(text); err != nil || !within(own, path) {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(pidfd, sig, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
 	}
 	return nil
 }

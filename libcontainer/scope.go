@@ -55,6 +55,18 @@ func newScope(in *plan.Input, writes []cgroups.Write, ordinary bool) (*systemdSc
 	return s, nil
 }
 
+// plan says what systemd is asked for.
+func (s *systemdScope) plan() *ScopePlan {
+	if s == nil {
+		return nil
+	}
+	p := &ScopePlan{Name: s.unit.Name, User: s.unit.User}
+	for _, property := range s.unit.All(s.properties) {
+		p.Properties = append(p.Properties, property.String())
+	}
+	return p
+}
+
 // enterScope lets systemd make the container's cgroup around the stage's first
 // process, writes the limits, and lets that process go on: init is born there.
 func (m *made) enterScope(l *limits) error {
@@ -101,7 +113,7 @@ func (m *made) enterScope(l *limits) error {
 	if err := m.group.Apply(writes); err != nil {
 		return err
 	}
-	if err := m.delegate(l); err != nil {
+	if err := m.delegate(root, l); err != nil {
 		return err
 	}
 	return m.release(-1)

@@ -84,7 +84,7 @@ func (rec *record) update(root *cgroups.Root, group *cgroups.Group, writes []cgr
 	var unanswered error
 	err = root.Update(group, writes, func() error {
 		err := rec.Scope.update(manager, writes)
-		if refusal := new(systemd.Error); errors.As(err, &refusal) {
+		if systemd.Refused(err) {
 			return err
 		}
 		unanswered = err

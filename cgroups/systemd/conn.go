@@ -142,6 +142,21 @@ type Error struct{ Name, Text string }
 
 func (e *Error) Error() string { return e.Text + " (" + e.Name + ")" }
 
+// Refused says that an error is systemd's own answer to a call. The bus says by itself
+// that it waited too long for one, or that systemd went away, and then nobody knows what
+// systemd did.
+func Refused(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch strings.TrimPrefix(e.Name, "org.freedesktop.DBus.Error.") {
+	case "NoReply", "Timeout", "TimedOut", "Disconnected":
+		return false
+	}
+	return true
+}
+
 // is says that an error is of a name.
 func is(err error, name string) bool {
 	var e *Error

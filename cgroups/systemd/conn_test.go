@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"brig/cgroups"
+
+	"golang.org/x/sys/unix"
 )
 
 // bus is a bus that a test plays: it authenticates, and answers each call with what
@@ -274,5 +277,21 @@ func TestNoBus(t *testing.T) {
 	ends.listen()
 	if _, err := Dial(false); err == nil || !strings.Contains(err.Error(), "authenticate: a message that is not D-Bus") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for name, want := range map[string]bool{
+		"org.freedesktop.DBus.Error.InvalidArgs": true, "org.freedesktop.systemd1.NoSuchUnit": true, "org.freedesktop.DBus.Error.ServiceUnknown": true,
+		"org.freedesktop.DBus.Error.NoReply": false, "org.freedesktop.DBus.Error.Timeout": false,
+		"org.freedesktop.DBus.Error.TimedOut": false, "org.freedesktop.DBus.Error.Disconnected": false,
+	} {
+		err := error(&Error{Name: name})
+		if got := Refused(fmt.Errorf("call: %w", err)); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if Refused(unix.ETIMEDOUT) || Refused(nil) {
+		t.Error("what is no answer is no refusal")
 	}
 }

@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"brig/libcontainer/fault"
@@ -79,6 +80,9 @@ func property(name, signature string, value any) Property {
 	return Property{name, Variant{signature, value}}
 }
 
+// String is the property for people.
+func (p Property) String() string { return fmt.Sprintf("%s=%v", p.Name, p.Value.Value) }
+
 func structs(list []Property) []any {
 	out := make([]any, 0, len(list))
 	for _, p := range list {
@@ -87,17 +91,21 @@ func structs(list []Property) []any {
 	return out
 }
 
-// Start makes the scope with a process in it, and waits until systemd has.
-func (m *Manager) Start(u *Unit, pid int, properties []Property) error {
-	list := append([]Property{
+// All are the properties of the scope: those that each has, and its own.
+func (u *Unit) All(own []Property) []Property {
+	return append([]Property{
 		property("Description", "s", "container "+u.Name),
 		property("Slice", "s", u.Slice),
 		property("Delegate", "b", true),
 		property("DefaultDependencies", "b", false),
 		property("CPUAccounting", "b", true), property("MemoryAccounting", "b", true),
 		property("IOAccounting", "b", true), property("TasksAccounting", "b", true),
-		property("PIDs", "au", []any{uint32(pid)}),
-	}, properties...)
+	}, own...)
+}
+
+// Start makes the scope with a process in it, and waits until systemd has.
+func (m *Manager) Start(u *Unit, pid int, properties []Property) error {
+	list := append(u.All(properties), property("PIDs", "au", []any{uint32(pid)}))
 	const call = "StartTransientUnit"
 	answer, err := m.manager(call, "ssa(sv)a(sa(sv))", u.Name, "fail", structs(list), []any{})
 	if is(err, "org.freedesktop.systemd1.UnitExists") {

@@ -23,28 +23,27 @@ type Owner struct {
 // cgroups of its own, and nil when it stays root's: the specification's "cgroup
 // ownership". The config has to give the payload a cgroup namespace and to mount its
 // cgroup writable. An ordinary user can give nothing away, and needs not: the cgroup that
-// he made is his. The group changes too, since the kernel lets the root of a user
-// namespace pass over the permissions of files only if it has both of their ids: exec
-// is such a root when it enters the cgroup.
+// he made is his. Without a user namespace nothing is given away either: root needs it
+// not, and for anybody else the host has a user with his number, who could kill there.
+//
+// The group changes too, since the kernel lets the root of a user namespace pass over the
+// permissions of files only if it has both of their ids: exec is such a root when it
+// enters the cgroup.
 func (in *Input) CgroupOwner() *Owner {
 	linux := in.Spec.Linux
-	own := func(n specs.LinuxNamespace) bool { return n.Type == specs.CgroupNamespace && n.Path == "" }
-	if in.Host.Rootless || in.Spec.Process == nil || !slices.ContainsFunc(linux.Namespaces, own) || !cgroupWritable(in.Spec) {
+	has := func(t specs.LinuxNamespaceType, new bool) bool {
+		return slices.ContainsFunc(linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t && (!new || n.Path == "") })
+	}
+	if in.Host.Rootless || in.Spec.Process == nil || !has(specs.CgroupNamespace, true) || !has(specs.UserNamespace, false) || !cgroupWritable(in.Spec) {
 		return nil
 	}
-	owner := Owner{in.Spec.Process.User.UID, in.Spec.Process.User.GID}
-	if slices.ContainsFunc(linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.UserNamespace }) {
-		var uid, gid bool
-		owner.UID, uid = hostID(linux.UIDMappings, owner.UID)
-		owner.GID, gid = hostID(linux.GIDMappings, owner.GID)
-		if !uid || !gid {
-			return nil // in a namespace that is joined, and whose mapping the engine does not tell
-		}
-	}
-	if owner.UID == 0 {
+	uid, found := hostID(linux.UIDMappings, in.Spec.Process.User.UID)
+	gid, both := hostID(linux.GIDMappings, in.Spec.Process.User.GID)
+	// Of a namespace that is joined the engine may not tell the mapping.
+	if !found || !both || uid == 0 {
 		return nil
 	}
-	return &owner
+	return &Owner{uid, gid}
 }
 
 // hostID is what the host calls an id of the container.

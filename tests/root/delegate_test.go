@@ -2,6 +2,7 @@ package root_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -33,8 +34,8 @@ func TestCgroupDelegated(t *testing.T) {
 	b.checkNothingLeft()
 }
 
-// A user that is not root gets it too, and nobody does whom the config does not let write
-// or who would see the groups of others.
+// A user that is not root gets it too, and nobody does whom the config does not let write,
+// or whose number is somebody's on the host.
 func TestCgroupOwner(t *testing.T) {
 	const user = `{"process":{"user":{"uid":7,"gid":7}}}`
 	for name, c := range map[string]struct {
@@ -42,7 +43,7 @@ func TestCgroupOwner(t *testing.T) {
 		want    string
 	}{
 		"a user of the namespace": {[]string{delegated, user}, "cgroup 7\ncgroup/cgroup.procs 7\ncgroup/cgroup.freeze 65534"},
-		"a user of the host":      {[]string{delegated, hostUser, user}, "cgroup 7\ncgroup/cgroup.procs 7\ncgroup/cgroup.freeze 0"},
+		"a user of the host":      {[]string{delegated, hostUser, user}, "cgroup 0\ncgroup/cgroup.procs 0\ncgroup/cgroup.freeze 0"},
 		"read-only":               {[]string{withUserNamespace}, "cgroup 65534\ncgroup/cgroup.procs 65534\ncgroup/cgroup.freeze 65534"},
 		"a readonlyPath":          {[]string{delegated, `{"linux":{"readonlyPaths":["/sys/fs/cgroup"]}}`}, "cgroup 65534\ncgroup/cgroup.procs 65534\ncgroup/cgroup.freeze 65534"},
 	} {
@@ -69,15 +70,65 @@ func TestCgroupOwnerInJoinedNamespace(t *testing.T) {
 	b.checkNothingLeft()
 }
 
+// Who owns his cgroup cannot make groups where files of limits will be, and so keep limits
+// from himself and from those beside him.
+func TestCgroupOfHostileNames(t *testing.T) {
+	needController(t, "hugetlb")
+	const limit = `{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}`
+	hostile := newBox(t, delegated)
+	hostile.args("/bin/sh", "-c", "cd /sys/fs/cgroup; mkdir hugetlb.2MB.max hugetlb.2MB.rsvd.max memory.max pids.max cpu.max io.max io.bfq.weight; touch /tmp/tried; sleep 1000")
+	must(t, os.Chmod(hostile.rootfs+"/tmp", 0o777))
+	hostile.create()
+	hostile.ok("start", hostile.id)
+	hostile.until("it has tried", func() bool { return hostile.exists("/tmp/tried") })
+	hostile.stdin = limit
+	hostile.ok("update", "--resources", "-", hostile.id)
+	equal(t, hostile.group("hugetlb.2MB.max"), "4194304")
+	b := newBox(t)
+	b.resources(limit)
+	b.run("true")
+	hostile.ok("delete", "--force", hostile.id)
+	b.checkNothingLeft()
+}
+
+// How many it makes the config may bound.
+func TestCgroupDescendants(t *testing.T) {
+	b := newBox(t, delegated)
+	b.resources(`{"unified":{"cgroup.max.descendants":"2"}}`)
+	equal(t, b.run("cd /sys/fs/cgroup; mkdir one two; mkdir three 2>&1; true"), "mkdir: can't create directory 'three': Resource temporarily unavailable")
+}
+
 // The plan says whose the cgroup will be.
 func TestPlanNamesCgroupOwner(t *testing.T) {
 	b := newBox(t, delegated)
 	b.save()
 	out := b.ok("plan", "-b", b.bundle)
-	if !strings.Contains(out, "\n        /process/user: give it to user 700000 and group 800000 of the host\n") {
+	if !strings.Contains(out, "\n        /linux/uidMappings: give it to user 700000 and group 800000 of the host\n") {
 		t.Errorf("the plan is %.600s", out)
 	}
 	if out := b.ok("plan", "--format", "json", "-b", b.bundle); !strings.Contains(out, "\"owner\": {\n      \"uid\": 700000,\n      \"gid\": 800000\n    }") {
 		t.Errorf("the plan is %.600s", out)
+	}
+}
+
+// With systemd the plan says what that is asked for, and what brig writes then.
+func TestPlanNamesScope(t *testing.T) {
+	b := newBox(t, delegated)
+	b.resources(`{"pids":{"limit":7}}`)
+	b.save()
+	out := b.ok("--systemd-cgroup", "plan", "-b", b.bundle, b.id)
+	for _, line := range []string{
+		"scope brig-" + b.id + ".scope", "        /linux/cgroupsPath: ask systemd for TasksMax=7", "        /linux/cgroupsPath: ask systemd for Delegate=true",
+		`        /linux/resources/pids/limit: write "7" to pids.max`, "        /linux/uidMappings: give it to user 700000 and group 800000 of the host",
+	} {
+		if !strings.Contains("\n"+out, "\n"+line+"\n") {
+			t.Errorf("no %q in %.1500s", line, out)
+		}
+	}
+	out = b.ok("--systemd-cgroup", "plan", "--format", "json", "-b", b.bundle, b.id)
+	for _, part := range []string{`"name": "brig-` + b.id + `.scope"`, `"TasksMax=7"`, `"file": "pids.max"`} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %s in %.1500s", part, out)
+		}
 	}
 }

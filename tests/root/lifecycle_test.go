@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -159,6 +160,24 @@ func TestKillForms(t *testing.T) {
 		b.wait()
 		b.until("all are gone", func() bool { return len(b.leftProcesses()) == 0 })
 		b.ok("kill", "--all", b.id, "KILL")
+		b.ok("delete", b.id)
+	})
+	t.Run("all, by another signal", func(t *testing.T) {
+		t.Parallel()
+		b := sleeper(t, `{"hostname":null,"mounts":[{"destination":"/proc","type":"proc","source":"proc"},{"destination":"/dev","type":"tmpfs","source":"tmpfs"}],
+			"linux":{"namespaces":[{"type":"mount"}]}}`)
+		b.args("/bin/sh", "-c", "w() { trap 'echo '$1' >>/tmp/heard; exit' USR1; touch /tmp/ready-$1; while :; do sleep 0.1; done; }; w 1 & w 2 & w 3")
+		b.create()
+		b.ok("start", b.id)
+		b.until("ready", func() bool { return b.exists("/tmp/ready-1") && b.exists("/tmp/ready-2") && b.exists("/tmp/ready-3") })
+		b.ok("kill", "--all", b.id, "USR1")
+		b.wait()
+		b.until("all have heard", func() bool {
+			raw, _ := os.ReadFile(b.rootfs + "/tmp/heard")
+			words := strings.Fields(string(raw))
+			slices.Sort(words)
+			return slices.Equal(words, []string{"1", "2", "3"})
+		})
 		b.ok("delete", b.id)
 	})
 	t.Run("delete takes what init left", func(t *testing.T) {

@@ -3,6 +3,7 @@ package systemd_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -158,6 +159,37 @@ func TestScopeUpdateRefused(t *testing.T) {
 	}
 	equal(t, b.limits(unit), before)
 	equal(t, b.show(unit, "MemoryHigh")+" "+b.show(unit, "TasksMax"), "60002304 20")
+}
+
+// So is one where there was none: the kernel has no word for that in some files.
+func TestScopeUpdateRefusedWithoutLimits(t *testing.T) {
+	disks, err := filepath.Glob("/sys/block/vd*/dev")
+	if err != nil || len(disks) == 0 {
+		t.Fatalf("no disk, %v", err)
+	}
+	disk := strings.TrimSpace(text(t, disks[0]))
+	b := newBox(t)
+	b.start()
+	unit := "brig-" + b.id + ".scope"
+	resources := b.dir + "/resources.json"
+	update := func(pids, io string) (string, int) {
+		must(t, os.WriteFile(resources, []byte(`{"cpu":{"cpus":"0"},"unified":{"io.max":"`+io+`","pids.max":"`+pids+`"}}`), 0o644))
+		_, stderr, code := b.brig("update", "--resources", resources, b.id)
+		return stderr, code
+	}
+	before := b.file(unit, "cpuset.cpus.effective") + b.file(unit, "pids.max") // systemd's own
+	if stderr, code := update("0", disk+" rbps=1048576"); code == 0 || !strings.Contains(stderr, "TasksMax") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	equal(t, b.file(unit, "cpuset.cpus.effective")+b.file(unit, "io.max")+b.file(unit, "pids.max"), before)
+	// Another limit of the disk stays as it is.
+	if stderr, code := update("9", disk+" wbps=1048576"); code != 0 {
+		t.Fatal(stderr)
+	}
+	if _, code := update("0", disk+" rbps=1048576 wbps=2097152"); code == 0 {
+		t.Error("it is not refused")
+	}
+	equal(t, b.file(unit, "cpuset.cpus")+" "+b.file(unit, "io.max")+" "+b.file(unit, "pids.max"), "0 "+disk+" rbps=max wbps=1048576 riops=max wiops=max 9")
 }
 
 // Killed at any moment, brig leaves what delete --force can find.
