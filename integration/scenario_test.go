@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long a scenario may take, emulated as it is.
-const patience = 4 * time.Minute
+const patience = 10 * time.Minute
 
 // scenario is one thing that a user of a client does, as a script. In a file of
 // scenarios a line "-- NAME --" begins one; what stands before the first is a comment.
