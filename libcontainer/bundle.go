@@ -136,7 +136,11 @@ func validate(s *specs.Spec, rootless bool) ([]string, error) {
 		faults = append(faults, more...)
 	}
 	if s.Linux != nil && s.Linux.Seccomp != nil {
-		faults = append(faults, seccomp.Validate(s.Linux.Seccomp)...)
+		more := seccomp.Validate(s.Linux.Seccomp)
+		if f := seccomp.ValidateExecve(s.Linux.Seccomp); f != nil {
+			more = append(more, f)
+		}
+		faults = append(faults, more...)
 	}
 	return warnings, faults.OrNil()
 }

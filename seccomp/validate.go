@@ -42,6 +42,31 @@ func Validate(p *specs.LinuxSeccomp) fault.List {
 	return l
 }
 
+// ValidateExecve refuses a sound profile under which no payload can start: the filter is loaded
+// before execve, and kills there. Whoever waits for the start can not always tell that
+// from a payload that was killed, since somebody else may have reaped it.
+func ValidateExecve(p *specs.LinuxSeccomp) *fault.Error {
+	names := func(r *specs.LinuxSyscall) bool { return slices.Contains(r.Names, "execve") }
+	killer := slices.IndexFunc(p.Syscalls, func(r specs.LinuxSyscall) bool { return kills(r.Action) && len(r.Args) == 0 && names(&r) })
+	if killer < 0 && !kills(p.DefaultAction) {
+		return nil
+	}
+	// A rule with conditions on the arguments may hold for this execve.
+	if slices.ContainsFunc(p.Syscalls, func(r specs.LinuxSyscall) bool { return !kills(r.Action) && names(&r) }) {
+		return nil
+	}
+	field, action := pointer+"/defaultAction", p.DefaultAction
+	if killer >= 0 {
+		field, action = at("syscalls", killer, "action"), p.Syscalls[killer].Action
+	}
+	return fault.Configf(field, "the action %s for execve would kill init before there is a payload", action)
+}
+
+// kills says that who makes the call is no more.
+func kills(a specs.LinuxSeccompAction) bool {
+	return a == specs.ActKill || a == specs.ActKillProcess || a == specs.ActKillThread || a == specs.ActTrap
+}
+
 // at is the pointer of a field of the profile.
 func at(segments ...any) string { return fault.Pointer(pointer, segments...) }
 

@@ -74,7 +74,7 @@ func TestValidateTakesSoundProfiles(t *testing.T) {
 		}
 	}
 	p := docker(t)
-	if n := testing.AllocsPerRun(10, func() { Validate(p) }); n > 0 {
+	if n := testing.AllocsPerRun(10, func() { Validate(p); ValidateExecve(p) }); n > 0 {
 		t.Errorf("a sound profile costs %v allocations", n)
 	}
 }
@@ -112,6 +112,50 @@ func TestLoadWithoutProfile(t *testing.T) {
 	for _, p := range []*specs.LinuxSeccomp{nil, {}, {Architectures: []specs.Arch{specs.ArchX86}}} {
 		if f, err := (Cache{}).Load(p); f != nil || err != nil {
 			t.Errorf("%+v: got %v %v", p, f, err)
+		}
+	}
+}
+
+// A profile that kills at execve lets no payload start.
+func TestValidateExecve(t *testing.T) {
+	for _, c := range []struct{ profile, want string }{
+		{`{"defaultAction": "SCMP_ACT_KILL"}`, `/linux/seccomp/defaultAction: the action SCMP_ACT_KILL for execve would kill init before there is a payload`},
+		{
+			`{"defaultAction": "SCMP_ACT_TRAP", "syscalls": [{"names": ["execveat"], "action": "SCMP_ACT_ALLOW"}, {"names": ["execve"], "action": "SCMP_ACT_KILL",
+				"args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}]}`,
+			`/linux/seccomp/defaultAction: the action SCMP_ACT_TRAP for execve would kill init before there is a payload`,
+		},
+		{
+			rules(`{"names": ["read"], "action": "SCMP_ACT_KILL"}, {"names": ["read", "execve"], "action": "SCMP_ACT_KILL_PROCESS"}`),
+			`/linux/seccomp/syscalls/1/action: the action SCMP_ACT_KILL_PROCESS for execve would kill init before there is a payload`,
+		},
+		{
+			`{"defaultAction": "SCMP_ACT_KILL_THREAD", "syscalls": [{"names": ["execve"], "action": "SCMP_ACT_KILL_THREAD"}]}`,
+			`/linux/seccomp/syscalls/0/action: the action SCMP_ACT_KILL_THREAD for execve would kill init before there is a payload`,
+		},
+	} {
+		p := profileOf(t, c.profile)
+		if l := Validate(p); len(l) > 0 {
+			t.Error(l)
+		}
+		if f := ValidateExecve(p); f == nil || f.Error() != c.want || fault.ClassOf(f) != fault.Config {
+			t.Errorf("%s: %v", c.profile, f)
+		}
+	}
+}
+
+// What lets execve through in some case may let this one through.
+func TestValidateTakesExecve(t *testing.T) {
+	for _, profile := range []string{
+		`{"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"names": ["read", "execve"], "action": "SCMP_ACT_ALLOW"}]}`,
+		`{"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"names": ["execve"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_NE"}]}]}`,
+		`{"defaultAction": "SCMP_ACT_KILL", "syscalls": [{"names": ["execve"], "action": "SCMP_ACT_ERRNO"}]}`,
+		rules(`{"names": ["execve"], "action": "SCMP_ACT_KILL", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}`),
+		rules(`{"names": ["execveat"], "action": "SCMP_ACT_KILL"}`),
+		`{"defaultAction": "SCMP_ACT_ERRNO"}`,
+	} {
+		if l := ValidateExecve(profileOf(t, profile)); l != nil {
+			t.Errorf("%s: %v", profile, l)
 		}
 	}
 }

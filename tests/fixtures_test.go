@@ -212,6 +212,9 @@ func (f *fixture) compile() (*nsenter.Program, []cgroups.Write, error) {
 		if faults := seccomp.Validate(s.Linux.Seccomp); len(faults) > 0 {
 			return nil, nil, faults
 		}
+		if f := seccomp.ValidateExecve(s.Linux.Seccomp); f != nil {
+			return nil, nil, f
+		}
 	}
 	if in.Cgroup {
 		f.owner = in.CgroupOwner()
