@@ -13,11 +13,8 @@ import (
 
 // Delegate makes a user of the host, and a group of users, the owners of a group and of
 // those files in it that the kernel means to be given away with it, so that he can make
-// groups below it. The limits of the group itself stay its maker's.
-func (r *Root) Delegate(g *Group, uid, gid uint32) error {
-	if err := r.passAllOn(g); err != nil {
-		return err
-	}
+// groups below it. The limits of the group itself stay its maker's. Before comes PassAllOn.
+func (g *Group) Delegate(uid, gid uint32) error {
 	listed, err := os.ReadFile("/sys/kernel/cgroup/delegate")
 	if err != nil { // where nobody has mounted /sys
 		listed = nil
@@ -40,10 +37,10 @@ func (g *Group) give(uid, gid uint32, listed string) error {
 	return nil
 }
 
-// passAllOn gives a group all controllers that there are, and so all their files. Who may
+// PassAllOn gives a group all controllers that there are, and so all their files. Who may
 // make directories in it could otherwise make one with the name of such a file: the kernel
 // then refuses the controller to the group and to all beside it.
-func (r *Root) passAllOn(g *Group) error {
+func (r *Root) PassAllOn(g *Group) error {
 	parts := strings.Split(relative(g.path), "/")
 	for i := range parts {
 		if err := r.passAllOnAt(parts[:i]); err != nil {

@@ -47,7 +47,7 @@ func TestDelegate(t *testing.T) {
 		}
 	}
 	g := create(t, r, base)
-	if err := r.Delegate(g, 7000, 8000); err != nil {
+	if err := g.Delegate(7000, 8000); err != nil {
 		t.Fatal(err)
 	}
 	if got := owners(t, r, base, "", "cgroup.procs", "cgroup.max.depth"); got != "7000:8000 7000:8000 0:0" {
@@ -55,15 +55,15 @@ func TestDelegate(t *testing.T) {
 	}
 	unix.Close(g.fd)
 	g.fd = -1
-	wantFault(t, r.Delegate(g, 7000, 8000), fault.Host, "/linux/uidMappings", "give cgroup.procs of the cgroup "+base+" to user 7000 and group 8000", unix.EBADF)
+	wantFault(t, g.Delegate(7000, 8000), fault.Host, "/linux/uidMappings", "give cgroup.procs of the cgroup "+base+" to user 7000 and group 8000", unix.EBADF)
 }
 
 // Who owns a group cannot make one where a file will be: all controllers are there before.
-func TestDelegatePassesAllOn(t *testing.T) {
+func TestPassAllOn(t *testing.T) {
 	r, base := hierarchy(t)
 	w := shared(t, r)
 	g := create(t, r, base+"/above/given")
-	if err := r.Delegate(g, 7000, 8000); err != nil {
+	if err := r.PassAllOn(g); err != nil {
 		t.Fatal(err)
 	}
 	have, err := r.Controllers()
@@ -79,27 +79,23 @@ func TestDelegatePassesAllOn(t *testing.T) {
 	create(t, r, base+"/above/beside", w)
 }
 
-// A group that cannot have all controllers is given to nobody.
-func TestDelegateWithProcessesAbove(t *testing.T) {
+func TestPassAllOnWithProcessesAbove(t *testing.T) {
 	r, base := hierarchy(t)
 	w := shared(t, r)
 	above := create(t, r, base)
 	start(t, above, "read x")
 	g := create(t, r, base+"/a")
-	err := r.Delegate(g, 7000, 8000)
+	err := r.PassAllOn(g)
 	wantFault(t, err, fault.Host, "/linux/cgroupsPath", "in "+base+", for a container that gets its cgroup: EBUSY", unix.EBUSY)
 	if !strings.Contains(err.Error(), w.Controller()) || !strings.Contains(err.Error(), "a cgroup with processes of its own cannot pass controllers on") {
 		t.Error(err)
 	}
-	if got := owners(t, r, base+"/a", "", "cgroup.procs"); got != "0:0 0:0" {
-		t.Errorf("the owners are %s", got)
-	}
 }
 
-func TestDelegateWithoutHierarchy(t *testing.T) {
+func TestPassAllOnWithoutHierarchy(t *testing.T) {
 	g := fake(t, map[string]string{"cgroup.controllers": "pids memory"})
 	r := &Root{fd: g.fd}
-	wantFault(t, r.Delegate(&Group{fd: -1, path: "/a"}, 1, 1), fault.Host, "/linux/cgroupsPath", "read cgroup.subtree_control: ENOENT", unix.ENOENT)
+	wantFault(t, r.PassAllOn(&Group{fd: -1, path: "/a"}), fault.Host, "/linux/cgroupsPath", "read cgroup.subtree_control: ENOENT", unix.ENOENT)
 }
 
 // A group with the name of a file that is not there is no file.

@@ -34,18 +34,26 @@ func (r *Root) Update(g *Group, writes []Write, agree func() error) error {
 	if err == nil {
 		return nil
 	}
+	failed := []error{err}
 	for i := len(undo) - 1; i >= 0; i-- {
 		if back := g.apply(&undo[i]); back != nil {
-			return errors.Join(err, back)
+			failed = append(failed, back)
 		}
 	}
-	return err
+	if len(failed) == 1 {
+		return err
+	}
+	return errors.Join(failed...)
 }
 
 // before is what a file says before it is written: a write for each line, since files
 // that have a line for each device take one at a time.
 func (g *Group) before(w *Write) []Write {
 	if text, err := readAt(g.fd, w.File); err == nil {
+		if w.File == "cpu.idle" && strings.TrimSpace(text) == "0" {
+			// Who ceases to be idle gets the weight that all begin with, and then his own.
+			return append(g.before(&Write{File: "cpu.weight", Pointer: w.Pointer}), restore(w, text, "")...)
+		}
 		inForce, _ := readAt(g.fd, w.File+".effective")
 		return restore(w, text, strings.TrimSpace(inForce))
 	}

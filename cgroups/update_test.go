@@ -8,6 +8,7 @@ import (
 	"brig/libcontainer/fault"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 func TestUpdateGoesBack(t *testing.T) {
@@ -117,5 +118,37 @@ func TestUpdateGoesBackFromInstead(t *testing.T) {
 	w := Write{File: "cgroup.none", Value: "1", Instead: &Write{File: "cgroup.max.depth", Value: "3"}}
 	if err := r.Update(g, []Write{w}, func() error { return errors.New("no") }); err == nil || content(t, r, base, "cgroup.max.depth") != "7" {
 		t.Errorf("it is %s, %v", content(t, r, base, "cgroup.max.depth"), err)
+	}
+}
+
+// Who ceases to be idle has to get his weight back, after that.
+func TestBeforeIdle(t *testing.T) {
+	for idle, want := range map[string]string{"0": "cpu.weight=39 cpu.idle=0", "1": "cpu.idle=1"} {
+		g := fake(t, map[string]string{"cpu.idle": idle + "\n", "cpu.weight": "39\n"})
+		var list []string
+		for _, w := range g.before(&Write{File: "cpu.idle", Value: "1"}) {
+			list = append(list, w.File+"="+w.Value)
+		}
+		if got := strings.Join(list, " "); got != want {
+			t.Errorf("idle %s: %s", idle, got)
+		}
+	}
+}
+
+// A limit that cannot be taken back does not keep the others from it.
+func TestUpdateGoesBackAllTheWay(t *testing.T) {
+	g := fake(t, map[string]string{"cgroup.controllers": "", "cgroup.max.depth": "7\n", "cgroup.max.descendants": "9\n"})
+	r := &Root{fd: g.fd}
+	err := r.Update(g, []Write{{File: "cgroup.max.depth", Value: "3"}, {File: "cgroup.max.descendants", Value: "5", Pointer: "/y"}}, func() error {
+		if err := unix.Unlinkat(g.fd, "cgroup.max.descendants", 0); err != nil {
+			t.Fatal(err)
+		}
+		return errors.New("no")
+	})
+	if err == nil || !strings.Contains(err.Error(), "no\n/y: write \"9\" to cgroup.max.descendants: ENOENT") {
+		t.Errorf("got %v", err)
+	}
+	if text, err := readAt(g.fd, "cgroup.max.depth"); err != nil || strings.TrimSpace(text) != "7" {
+		t.Errorf("it is %q, %v", text, err)
 	}
 }

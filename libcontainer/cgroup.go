@@ -97,13 +97,18 @@ func (m *made) enterCgroup(o *CreateOptions, in *plan.Input, l *limits) error {
 	return m.delegate(root, l)
 }
 
-// delegate gives the cgroup to the container's user, where the config wants that: when
-// its limits are in it, which stay brig's.
+// delegate gives the cgroup to the container's user, where the config lets him write there:
+// when its limits are in it, which stay brig's. Where not all controllers can be enabled
+// before, he does not get it: no field of the config asks for that.
 func (m *made) delegate(root *cgroups.Root, l *limits) error {
 	if l.owner == nil {
 		return nil
 	}
-	return root.Delegate(m.group, l.owner.UID, l.owner.GID)
+	if err := root.PassAllOn(m.group); err != nil {
+		m.runtime.warn([]string{"the container does not get its cgroup: " + err.Error()})
+		return nil
+	}
+	return m.group.Delegate(l.owner.UID, l.owner.GID)
 }
 
 // isRootless says whose systemd makes cgroups, and whether a container may be without.

@@ -91,28 +91,39 @@ func TestGivenCgroupStays(t *testing.T) {
 }
 
 // A process that is no longer in the container's cgroup gets no signal: it may be another
-// one by the same number.
-func TestSignalOutside(t *testing.T) {
+// one by the same number. One that cannot be looked at does not save the others.
+func TestSignalBetween(t *testing.T) {
 	const path = "/brig-test-signal"
 	sleep := foreignGroup(t, path)
-	proc, err := openProc()
+	root, err := cgroups.FindRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer proc.close()
-	for _, other := range []string{path + "x", "/brig-test-sign", path + "/below"} {
-		if err := signalIn(proc, other, sleep.Process.Pid, unix.SIGTERM); err != nil {
-			t.Error(err)
-		}
+	defer root.Close()
+	group, err := root.Open(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := signalIn(proc, path, sleep.Process.Pid, unix.SIGUSR1); err != nil {
+	defer group.Close()
+	pid := sleep.Process.Pid
+	none := func() ([]int, error) { return []int{os.Getpid()}, nil }
+	if err := signalBetween([]int{pid}, none, unix.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := signalBetween([]int{pid}, func() ([]int, error) { return nil, unix.EIO }, unix.SIGTERM); !errors.Is(err, unix.EIO) {
+		t.Errorf("got %v", err)
+	}
+	if err := signalBetween([]int{1 << 22, pid}, group.Pids, unix.SIGUSR1); err != nil {
 		t.Error(err)
 	}
 	var exit *exec.ExitError
 	if err := sleep.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGUSR1 {
 		t.Errorf("it ended by %v", err)
 	}
-	if err := signalIn(proc, path, sleep.Process.Pid, unix.SIGTERM); err != nil {
+	if err := signalBetween([]int{pid}, func() ([]int, error) { return []int{pid}, nil }, unix.SIGTERM); err != nil {
 		t.Errorf("one that is gone: %v", err)
+	}
+	if err := signalBetween([]int{os.Getpid()}, none, 1000); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("a signal that is none: %v", err)
 	}
 }

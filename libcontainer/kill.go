@@ -2,8 +2,8 @@ package libcontainer
 
 import (
 	"errors"
+	"slices"
 
-	"brig/cgroups"
 	"brig/libcontainer/fault"
 
 	"golang.org/x/sys/unix"
@@ -95,64 +95,55 @@ func killAll(rec *record, sig unix.Signal) error {
 	if sig == unix.SIGKILL {
 		return group.Kill()
 	}
-	return signalAll(rec.ID, group, sig)
-}
-
-// signalRounds bounds how often the processes of a cgroup are looked for: they may fork
-// faster than anybody can look.
-const signalRounds = 10
-
-// signalAll signals each process of a cgroup once, also those that others forked and that
-// went from group to group meanwhile.
-func signalAll(id string, group *cgroups.Group, sig unix.Signal) error {
-	proc, err := openProc()
+	pids, err := group.Pids()
 	if err != nil {
 		return err
 	}
-	defer proc.close()
-	done := map[int]bool{}
-	for round, before := 0, -1; before < len(done) && round < signalRounds; round++ {
-		before = len(done)
-		pids, err := group.Pids()
-		if err != nil {
-			return err
-		}
-		for _, pid := range pids {
-			if done[pid] {
-				continue
-			}
-			done[pid] = true
-			if err := signalIn(proc, group.Path(), pid, sig); err != nil {
-				return fault.Hostf("", err, "signal process %d of %q", pid, id)
-			}
-		}
+	var failed []error
+	for batch := range slices.Chunk(pids, signalBatch) {
+		failed = append(failed, signalBetween(batch, group.Pids, sig))
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fault.Hostf("", err, "signal the processes of %q", rec.ID)
 	}
 	return nil
 }
 
-// signalIn signals a process if it is in a cgroup or below that. One that was listed may
-// have ended since, and its number be that of somebody else outside the container.
-func signalIn(proc procfs, path string, pid int, sig unix.Signal) error {
-	pidfd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
-		return nil
+// signalBatch is how many processes are held at a time, each by an fd.
+const signalBatch = 256
+
+// signalBetween signals those of the listed processes that are listed once more when they
+// are held: one that was listed may have ended since, and its number be that of somebody
+// else outside the container. One process that cannot be signalled does not save the others.
+func signalBetween(pids []int, list func() ([]int, error), sig unix.Signal) error {
+	held := make(map[int]int, len(pids))
+	defer func() {
+		for _, fd := range held {
+			unix.Close(fd)
+		}
+	}()
+	var failed []error
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		switch {
+		case err == nil:
+			held[pid] = fd
+		case !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EINVAL):
+			failed = append(failed, err)
+		}
 	}
+	again, err := list()
 	if err != nil {
 		return err
 	}
-	defer unix.Close(pidfd)
-	text, err := proc.read(pid, "cgroup")
-	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) {
-		return nil
+	for _, pid := range again {
+		fd, ok := held[pid]
+		if !ok {
+			continue
+		}
+		if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			failed = append(failed, err)
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if own, err := cgroups.PathOf(text); err != nil || !within(own, path) {
-		return nil
-	}
-	if err := unix.PidfdSendSignal(pidfd, sig, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return err
-	}
-	return nil
+	return errors.Join(failed...)
 }

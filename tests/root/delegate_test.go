@@ -91,6 +91,25 @@ func TestCgroupOfHostileNames(t *testing.T) {
 	b.checkNothingLeft()
 }
 
+// Where not all controllers can be enabled before, it stays brig's, and brig says why.
+func TestCgroupIsKept(t *testing.T) {
+	needController(t, "hugetlb")
+	above := newBox(t)
+	above.args("/bin/sleep", "1000")
+	above.patch(`{"linux":{"cgroupsPath":"/brig/` + above.id + `"}}`)
+	above.create()
+	b := newBox(t, delegated)
+	b.patch(`{"linux":{"cgroupsPath":"/brig/` + above.id + `/below"}}`)
+	r := b.try(cgroupOwners)
+	equal(t, r.out, "cgroup 65534\ncgroup/cgroup.procs 65534\ncgroup/cgroup.freeze 65534\n")
+	const warning = "the container does not get its cgroup: /linux/cgroupsPath: enable the controllers "
+	if r.code != 0 || !strings.Contains(r.err, warning) || !strings.Contains(r.err, "EBUSY") {
+		t.Errorf("exit %d, %s", r.code, r.err)
+	}
+	above.ok("delete", "--force", above.id)
+	b.checkNothingLeft()
+}
+
 // How many it makes the config may bound.
 func TestCgroupDescendants(t *testing.T) {
 	b := newBox(t, delegated)

@@ -152,7 +152,7 @@ func TestScopeUpdateRefused(t *testing.T) {
 	unit := "brig-" + b.id + ".scope"
 	before := b.limits(unit)
 	resources := b.dir + "/resources.json"
-	must(t, os.WriteFile(resources, []byte(`{"unified":{"memory.high":"33554432","pids.max":"0"}}`), 0o644))
+	must(t, os.WriteFile(resources, []byte(`{"cpu":{"idle":1},"unified":{"memory.high":"33554432","pids.max":"0"}}`), 0o644))
 	_, stderr, code := b.brig("update", "--resources", resources, b.id)
 	if code == 0 || !strings.Contains(stderr, "SetUnitProperties") || !strings.Contains(stderr, "TasksMax") {
 		t.Errorf("exit %d, %s", code, stderr)
