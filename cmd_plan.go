@@ -81,7 +81,7 @@ func printCgroup(out io.Writer, group *libcontainer.CgroupPlan) {
 		fmt.Fprintf(out, "        %s: write %q to %s\n", w.Pointer, w.Value, w.File)
 	}
 	if o := group.Owner; o != nil {
-		fmt.Fprintf(out, "        /linux/uidMappings: give it to user %d and group %d of the host\n", o.UID, o.GID)
+		fmt.Fprintf(out, "        /linux/uidMappings: enable all controllers for it, and give it to user %d and group %d of the host\n", o.UID, o.GID)
 	}
 	if group.DeviceInstructions > 0 {
 		fmt.Fprintf(out, "        /linux/resources/devices: attach a device program of %d instructions\n", group.DeviceInstructions)

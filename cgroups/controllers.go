@@ -118,7 +118,7 @@ func (r *Root) passOnAt(parts []string, need []Write, have []string) error {
 		e := fault.Hostf(need[i].Pointer, err, "enable the %s controller in /%s", need[i].Controller(), strings.Join(parts, "/"))
 		switch {
 		case errors.Is(err, unix.EBUSY):
-			e.Hint = "a cgroup with processes of its own cannot pass controllers on"
+			e.Hint = holdsHint
 		case errors.Is(err, unix.EOPNOTSUPP):
 			e.Hint = "a threaded cgroup has threaded controllers only"
 		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
@@ -128,6 +128,8 @@ func (r *Root) passOnAt(parts []string, need []Write, have []string) error {
 	}
 	return nil
 }
+
+const holdsHint = "a cgroup with processes of its own cannot pass controllers on"
 
 // holdsProcesses says that a group cannot pass controllers on to groups of processes. The
 // kernel would take those that threads can have, such as pids, but then the groups below

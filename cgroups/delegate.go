@@ -70,7 +70,7 @@ func (r *Root) passAllOnAt(parts []string) error {
 	}
 	e := fault.Hostf(pathPointer, err, "enable the controllers %s in /%s, for a container that gets its cgroup", strings.Join(missing, ", "), strings.Join(parts, "/"))
 	if errors.Is(err, unix.EBUSY) {
-		e.Hint = "a cgroup with processes of its own cannot pass controllers on"
+		e.Hint = holdsHint
 	}
 	return e
 }

@@ -54,7 +54,10 @@ func (g *Group) before(w *Write) []Write {
 			// Who ceases to be idle gets the weight that all begin with, and then his own.
 			return append(g.before(&Write{File: "cpu.weight", Pointer: w.Pointer}), restore(w, text, "")...)
 		}
-		inForce, _ := readAt(g.fd, w.File+".effective")
+		inForce := ""
+		if strings.TrimSpace(text) == "" {
+			inForce, _ = readAt(g.fd, w.File+".effective")
+		}
 		return restore(w, text, strings.TrimSpace(inForce))
 	}
 	if w.Instead != nil {

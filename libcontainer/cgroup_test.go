@@ -91,7 +91,7 @@ func TestGivenCgroupStays(t *testing.T) {
 }
 
 // A process that is no longer in the container's cgroup gets no signal: it may be another
-// one by the same number. One that cannot be looked at does not save the others.
+// one by the same number. One that cannot be held does not save the others.
 func TestSignalBetween(t *testing.T) {
 	const path = "/brig-test-signal"
 	sleep := foreignGroup(t, path)
@@ -113,8 +113,18 @@ func TestSignalBetween(t *testing.T) {
 	if err := signalBetween([]int{pid}, func() ([]int, error) { return nil, unix.EIO }, unix.SIGTERM); !errors.Is(err, unix.EIO) {
 		t.Errorf("got %v", err)
 	}
-	if err := signalBetween([]int{1 << 22, pid}, group.Pids, unix.SIGUSR1); err != nil {
-		t.Error(err)
+	if err := signalBetween([]int{1 << 22}, group.Pids, unix.SIGTERM); err != nil {
+		t.Errorf("one that is not there: %v", err)
+	}
+	listed, err := group.Pids()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = withOneFD(t, func() error {
+		return signalBetween([]int{pid, os.Getpid()}, func() ([]int, error) { return listed, nil }, unix.SIGUSR1)
+	})
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("got %v", err)
 	}
 	var exit *exec.ExitError
 	if err := sleep.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGUSR1 {
@@ -126,4 +136,23 @@ func TestSignalBetween(t *testing.T) {
 	if err := signalBetween([]int{os.Getpid()}, none, 1000); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a signal that is none: %v", err)
 	}
+}
+
+// withOneFD runs f when one more file can be opened.
+func withOneFD(t *testing.T, f func() error) error {
+	t.Helper()
+	next, err := unix.Dup(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(next)
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next) + 1, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
+	return f()
 }

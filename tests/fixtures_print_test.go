@@ -27,7 +27,7 @@ func printWrites(writes []cgroups.Write, owner *plan.Owner) string {
 		b.WriteByte('\n')
 	}
 	if owner != nil {
-		fmt.Fprintf(&b, "[cgroup] /linux/uidMappings: give it to user %d and group %d of the host\n", owner.UID, owner.GID)
+		fmt.Fprintf(&b, "[cgroup] /linux/uidMappings: enable all controllers for it, and give it to user %d and group %d of the host\n", owner.UID, owner.GID)
 	}
 	return b.String()
 }

@@ -125,7 +125,19 @@ func (c *compiler) close(slot int) { c.b.Call(nsenter.Close, nsenter.Val(slot)) 
 // hasNamespace says whether the container has its own namespace of a type, new or
 // joined.
 func (c *compiler) hasNamespace(t specs.LinuxNamespaceType) bool {
-	return c.spec.Linux != nil && slices.ContainsFunc(c.spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t })
+	return namespace(c.spec, t) != nil
+}
+
+// namespace is the entry of a type, nil without one: a config has one of each at most.
+func namespace(s *specs.Spec, t specs.LinuxNamespaceType) *specs.LinuxNamespace {
+	if s.Linux == nil {
+		return nil
+	}
+	i := slices.IndexFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t })
+	if i < 0 {
+		return nil
+	}
+	return &s.Linux.Namespaces[i]
 }
 
 // inUserNamespace says that the payload's user namespace is not brig's own.
@@ -138,7 +150,8 @@ func (c *compiler) inUserNamespace() bool {
 
 // newNamespace says whether a namespace of a type is to be created.
 func (c *compiler) newNamespace(t specs.LinuxNamespaceType) bool {
-	return c.in.Join == nil && c.spec.Linux != nil && slices.ContainsFunc(c.spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t && n.Path == "" })
+	n := namespace(c.spec, t)
+	return c.in.Join == nil && n != nil && n.Path == ""
 }
 
 // relative turns a path of the container into one that openat2 takes below the

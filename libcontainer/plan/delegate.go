@@ -2,7 +2,6 @@ package plan
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"brig/libcontainer/spec"
@@ -31,10 +30,8 @@ type Owner struct {
 // enters the cgroup.
 func (in *Input) CgroupOwner() *Owner {
 	linux := in.Spec.Linux
-	has := func(t specs.LinuxNamespaceType, new bool) bool {
-		return slices.ContainsFunc(linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == t && (!new || n.Path == "") })
-	}
-	if in.Host.Rootless || in.Spec.Process == nil || !has(specs.CgroupNamespace, true) || !has(specs.UserNamespace, false) || !cgroupWritable(in.Spec) {
+	own := namespace(in.Spec, specs.CgroupNamespace)
+	if in.Host.Rootless || in.Spec.Process == nil || own == nil || own.Path != "" || namespace(in.Spec, specs.UserNamespace) == nil || !cgroupWritable(in.Spec) {
 		return nil
 	}
 	uid, found := hostID(linux.UIDMappings, in.Spec.Process.User.UID)

@@ -122,7 +122,7 @@ func TestPlanNamesCgroupOwner(t *testing.T) {
 	b := newBox(t, delegated)
 	b.save()
 	out := b.ok("plan", "-b", b.bundle)
-	if !strings.Contains(out, "\n        /linux/uidMappings: give it to user 700000 and group 800000 of the host\n") {
+	if !strings.Contains(out, "\n        /linux/uidMappings: enable all controllers for it, and give it to user 700000 and group 800000 of the host\n") {
 		t.Errorf("the plan is %.600s", out)
 	}
 	if out := b.ok("plan", "--format", "json", "-b", b.bundle); !strings.Contains(out, "\"owner\": {\n      \"uid\": 700000,\n      \"gid\": 800000\n    }") {
@@ -138,7 +138,7 @@ func TestPlanNamesScope(t *testing.T) {
 	out := b.ok("--systemd-cgroup", "plan", "-b", b.bundle, b.id)
 	for _, line := range []string{
 		"scope brig-" + b.id + ".scope", "        /linux/cgroupsPath: ask systemd for TasksMax=7", "        /linux/cgroupsPath: ask systemd for Delegate=true",
-		`        /linux/resources/pids/limit: write "7" to pids.max`, "        /linux/uidMappings: give it to user 700000 and group 800000 of the host",
+		`        /linux/resources/pids/limit: write "7" to pids.max`, "        /linux/uidMappings: enable all controllers for it, and give it to user 700000 and group 800000 of the host",
 	} {
 		if !strings.Contains("\n"+out, "\n"+line+"\n") {
 			t.Errorf("no %q in %.1500s", line, out)
