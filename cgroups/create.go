@@ -134,15 +134,17 @@ func (r *Root) setUp(g *Group, existed bool, writes []Write) error {
 	} else if frozen {
 		return fault.Hostf(pathPointer, unix.EBUSY, "container's cgroup unexpectedly frozen")
 	}
+	return r.Apply(g, writes)
+}
+
+// Apply writes limits to a group that somebody else has made.
+func (r *Root) Apply(g *Group, writes []Write) error {
 	writes, err := r.enable(g, writes)
 	if err != nil {
 		return err
 	}
 	return inOrder(writes, g.apply)
 }
-
-// Apply writes limits to a group that is there, with its controllers.
-func (g *Group) Apply(writes []Write) error { return inOrder(writes, g.apply) }
 
 // inOrder does the writes one after the other. The kernel checks each against what
 // the files say already, so a quota below the burst of before has to wait for the

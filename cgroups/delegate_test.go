@@ -112,5 +112,5 @@ func TestWriteWhereAGroupIs(t *testing.T) {
 	if got := content(t, r, base, "cgroup.max.depth"); got != "4" {
 		t.Errorf("in its stead is %s", got)
 	}
-	wantFault(t, g.Apply([]Write{{File: "cgroup.none", Value: "1", Pointer: "/x"}}), fault.Host, "/x", `write "1" to cgroup.none: EISDIR`, unix.EISDIR)
+	wantFault(t, r.Apply(g, []Write{{File: "cgroup.none", Value: "1", Pointer: "/x"}}), fault.Host, "/x", `write "1" to cgroup.none: EISDIR`, unix.EISDIR)
 }

@@ -39,6 +39,12 @@ func (r *Root) Open(path string) (*Group, error) {
 	return &Group{fd: fd, path: path, patience: r.patience}, nil
 }
 
+// Has says whether the group has a file.
+func (g *Group) Has(file string) bool {
+	_, err := readAt(g.fd, file)
+	return err == nil
+}
+
 // IsParent says that the group distributes resources to groups below it. The kernel
 // lets no process into such a one (the "no internal processes" rule of cgroup v2).
 func (g *Group) IsParent() bool {

@@ -104,19 +104,32 @@ func (m *made) enterScope(l *limits) error {
 	if m.group, err = root.Open(path); err != nil {
 		return fault.Hostf("/linux/cgroupsPath", err, "open the cgroup %s of %s", path, s.unit.Name)
 	}
-	var writes []cgroups.Write
-	for i := range l.writes {
-		if &l.writes[i] != s.tight {
-			writes = append(writes, l.writes[i])
-		}
-	}
-	if err := m.group.Apply(writes); err != nil {
+	if err := m.limitScope(root, l); err != nil {
 		return err
 	}
 	if err := m.delegate(root, l); err != nil {
 		return err
 	}
 	return m.release(-1)
+}
+
+// limitScope writes the limits. systemd got those of files that each group has; of where
+// this one has others, such as those of the BFQ scheduler, it hears now.
+func (m *made) limitScope(root *cgroups.Root, l *limits) error {
+	var writes, others []cgroups.Write
+	for i := range l.writes {
+		w := &l.writes[i]
+		if w != l.scope.tight {
+			writes = append(writes, *w)
+		}
+		if w.Instead != nil && m.group.Has(w.File) {
+			others = append(others, cgroups.Write{File: w.File, Value: w.Value})
+		}
+	}
+	if err := m.systemd.Set(l.scope.unit, systemd.Properties(others)); err != nil {
+		return err
+	}
+	return root.Apply(m.group, writes)
 }
 
 // place lets the systemd of a user put the stage's first process into a container's cgroup,
@@ -148,10 +161,16 @@ func (m *made) tighten(l *limits) error {
 		return nil
 	}
 	one := []cgroups.Write{*l.scope.tight}
-	if err := m.systemd.Set(l.scope.unit, systemd.Properties(one)); err != nil {
+	told := func() error { return m.systemd.Set(l.scope.unit, systemd.Properties(one)) }
+	if err := m.group.Guard(systemd.Files(), told); err != nil {
 		return err
 	}
-	return m.group.Apply(one)
+	root, err := cgroups.FindRoot()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return root.Apply(m.group, one)
 }
 
 // remove makes systemd forget the unit, which goes with its last process by itself.
@@ -179,11 +198,13 @@ func (s scope) dial() (*systemd.Manager, error) {
 	return systemd.Dial(s.User)
 }
 
-// update tells systemd of limits that have changed, lest it writes the old ones again
-// when it is reloaded.
-func (s scope) update(manager *systemd.Manager, writes []cgroups.Write) error {
+// update tells systemd of limits that have changed, lest it writes the old ones again.
+// What it writes now beside them, since it does not know better, is mended.
+func (s scope) update(manager *systemd.Manager, group *cgroups.Group, writes []cgroups.Write) error {
 	if manager == nil {
 		return nil
 	}
-	return manager.Set(&systemd.Unit{Name: s.Name, User: s.User}, systemd.Properties(writes))
+	return group.Guard(systemd.Files(), func() error {
+		return manager.Set(&systemd.Unit{Name: s.Name, User: s.User}, systemd.Properties(group.InForce(writes)))
+	})
 }

@@ -83,7 +83,7 @@ func (rec *record) update(root *cgroups.Root, group *cgroups.Group, writes []cgr
 	// A systemd that does not answer may have the new limits. One that refuses has not.
 	var unanswered error
 	err = root.Update(group, writes, func() error {
-		err := rec.Scope.update(manager, writes)
+		err := rec.Scope.update(manager, group, writes)
 		if systemd.Refused(err) {
 			return err
 		}

@@ -156,7 +156,7 @@ func TestScope(t *testing.T) {
 	if err := m.Stop(unit); err != nil {
 		t.Error(err)
 	}
-	if got := strings.Join(b.calls, " "); got != "Hello AddMatch Subscribe StartTransientUnit GetUnit Get SetUnitProperties StopUnit ResetFailedUnit" {
+	if got := strings.Join(b.calls, " "); got != "Hello AddMatch Subscribe StartTransientUnit GetUnit Get SetUnitProperties GetUnit StopUnit ResetFailedUnit" {
 		t.Errorf("the calls are %s", got)
 	}
 }

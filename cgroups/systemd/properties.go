@@ -9,14 +9,28 @@ import (
 )
 
 // Properties are the limits that systemd has to know, because it writes what it
-// knows to the files of the cgroup again whenever it is reloaded. brig writes all
-// limits itself, these too.
+// knows to the files of the cgroup again, whenever one of them changes. brig writes all
+// limits itself, these too. Of a write that has another instead, systemd gets the other:
+// it asks for the one that the group has (cgroups.Group.InForce) when that is known.
 func Properties(writes []cgroups.Write) []Property {
 	var list []Property
 	for i := range writes {
-		list = append(list, properties(writes[i].File, writes[i].Value)...)
+		w := &writes[i]
+		if w.Instead != nil {
+			w = w.Instead
+		}
+		list = append(list, properties(w.File, w.Value)...)
 	}
 	return list
+}
+
+// Files are those that systemd writes for a scope, all of a controller when one of its
+// properties changes.
+func Files() []string {
+	return []string{
+		"memory.min", "memory.low", "memory.high", "memory.max", "memory.swap.max", "memory.zswap.max", "memory.oom.group",
+		"cpu.idle", "cpu.weight", "cpu.max", "cpuset.cpus", "cpuset.mems", "io.weight", "io.bfq.weight", "pids.max",
+	}
 }
 
 func properties(file, value string) []Property {
@@ -51,6 +65,8 @@ func properties(file, value string) []Property {
 		return set("AllowedMemoryNodes", value)
 	case "io.weight":
 		return amount("IOWeight", strings.TrimPrefix(value, "default "))
+	case "io.bfq.weight":
+		return bfqWeight(strings.TrimPrefix(value, "default "))
 	}
 	return nil
 }
@@ -65,6 +81,19 @@ func amount(name, value string) []Property {
 		return nil
 	}
 	return []Property{property(name, "t", n)}
+}
+
+// bfqWeight is the weight of which systemd makes that of the BFQ scheduler: below the
+// default of both, 100, they are alike, and above it systemd divides what is more by 11.
+func bfqWeight(value string) []Property {
+	n, err := strconv.ParseUint(value, 10, 16)
+	if err != nil {
+		return nil
+	}
+	if n > 100 {
+		n = 100 + (n-100)*11
+	}
+	return []Property{property("IOWeight", "t", n)}
 }
 
 // quota reads "QUOTA PERIOD". systemd keeps the time in a second, in steps of 10 ms

@@ -3,6 +3,7 @@ package systemd
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"brig/libcontainer/fault"
@@ -164,13 +165,21 @@ func (m *Manager) Attach(u *Unit, below string, pid int) error {
 	return err
 }
 
-// Set changes properties of a scope that is there, until the next boot.
+// Set changes properties of a scope that is there, until the next boot, but for the one
+// that systemd changes in no scope that runs. systemd answers before it has written
+// anything to the cgroup; it has when it answers the next call.
 func (m *Manager) Set(u *Unit, list []Property) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(p Property) bool { return p.Name == "OOMPolicy" })
 	if len(list) == 0 {
 		return nil
 	}
-	_, err := m.manager("SetUnitProperties", "sba(sv)", u.Name, true, structs(list))
-	return err
+	if _, err := m.manager("SetUnitProperties", "sba(sv)", u.Name, true, structs(list)); err != nil {
+		return err
+	}
+	if _, err := m.manager("GetUnit", "s", u.Name); err != nil && !is(err, "org.freedesktop.systemd1.NoSuchUnit") {
+		return err
+	}
+	return nil
 }
 
 // Cgroup is the path of the scope's cgroup from the root of the hierarchy.

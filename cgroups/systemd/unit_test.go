@@ -73,6 +73,10 @@ func TestProperties(t *testing.T) {
 		"cpuset.mems 1":         "AllowedMemoryNodes=ay [2]",
 		"cpuset.cpus x":         "",
 		"io.weight default 200": "IOWeight=t 200",
+		"io.bfq.weight 100":     "IOWeight=t 100",
+		"io.bfq.weight 500":     "IOWeight=t 4500",
+		"io.bfq.weight 1000":    "IOWeight=t 10000",
+		"io.bfq.weight 8:0 50":  "",
 		"pids.max many":         "",
 		"hugetlb.2MB.max 4":     "",
 	} {
