@@ -100,6 +100,13 @@ func (m *Manager) connect(user bool) error {
 		}
 		return e.WithHint("--systemd-cgroup is for hosts that run systemd")
 	}
+	// systemd takes the number of a process as one of its own PID namespace: the container
+	// of a brig with another one would be a process of the host. Who listens there has
+	// the number 0 here.
+	if peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err != nil || peer.Pid == 0 {
+		return fault.Hostf("", err, "D-Bus at %s is of another PID namespace", m.address).
+			WithHint("in a container, run brig without --systemd-cgroup")
+	}
 	limit := time.Now().Add(m.patience)
 	// Who brig is the kernel says: in a user namespace brig does not know it.
 	if err := m.send([]byte("\x00AUTH EXTERNAL\r\nDATA\r\n")); err != nil {

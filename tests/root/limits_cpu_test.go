@@ -50,6 +50,12 @@ func TestLimitCPUIdle(t *testing.T) {
 	idle, other := busyOn0(t, `{"idle":1}`), busyOn0(t, `{}`)
 	equal(t, idle.group("cpu.idle")+other.group("cpu.idle"), "10")
 	getsMore(t, other, idle)
+	for b, value := range map[*box]string{idle: "0", other: "1"} {
+		b.stdin = `{"cpu":{"idle":` + value + `}}`
+		b.ok("update", "--resources", "-", b.id)
+		b.stdin = ""
+	}
+	getsMore(t, idle, other)
 }
 
 // busyOn0 is a container that is busy on the first CPU.

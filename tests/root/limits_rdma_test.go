@@ -45,60 +45,80 @@ func needRdma(t *testing.T) string {
 	return "/dev/infiniband/" + filepath.Base(list[0])
 }
 
-// TestLimitRdma opens a device as often as the limit lets it, and is heard by update.
+// TestLimitRdma opens a device as often as the limit lets it, and makes as many objects;
+// so it does when they have changed.
 func TestLimitRdma(t *testing.T) {
 	file := needRdma(t)
 	var st unix.Stat_t
 	must(t, unix.Stat(file, &st))
-	b := newBox(t)
+	b := sleeper(t)
 	device := fmt.Sprintf(`"type":"c","major":%d,"minor":%d`, unix.Major(st.Rdev), unix.Minor(st.Rdev))
-	b.resources(`{"rdma":{"` + rdmaDevice + `":{"hcaHandles":2,"hcaObjects":100}},"devices":[{"allow":false,"access":"rwm"},{"allow":true,"access":"rw",` + device + `}]}`)
+	b.resources(`{"rdma":{"` + rdmaDevice + `":{"hcaHandles":2,"hcaObjects":3}},"devices":[{"allow":false,"access":"rwm"},{"allow":true,"access":"rw",` + device + `}]}`)
 	b.patch(`{"linux":{"devices":[{"path":"/dev/uverbs",` + device + `}]}}`)
 	raw, err := os.ReadFile("/proc/self/exe")
 	must(t, err)
 	must(t, os.WriteFile(b.rootfs+"/handles", raw, 0o755))
 	const handles = roleVariable + "=" + roleRdma + " /handles"
-	equal(t, b.run("echo $(grep "+rdmaDevice+" /sys/fs/cgroup/rdma.max); "+handles), rdmaDevice+" hca_handle=2 hca_object=100\n2 handles, then EAGAIN")
-
-	b = sleeper(t)
-	b.resources(`{"rdma":{"` + rdmaDevice + `":{"hcaObjects":7}}}`)
 	b.create()
 	b.ok("start", b.id)
-	equal(t, b.group("rdma.max"), rdmaDevice+" hca_handle=max hca_object=7")
-	b.stdin = `{"rdma":{"` + rdmaDevice + `":{"hcaHandles":1}}}`
-	b.ok("update", "--resources", "-", b.id)
-	equal(t, b.group("rdma.max"), rdmaDevice+" hca_handle=1 hca_object=7")
+	for _, c := range []struct{ change, handles, objects string }{
+		{"", "2", "3"}, {`{"hcaHandles":1}`, "1", "3"}, {`{"hcaHandles":3,"hcaObjects":5}`, "3", "5"},
+	} {
+		if c.change != "" {
+			b.stdin = `{"rdma":{"` + rdmaDevice + `":` + c.change + `}}`
+			b.ok("update", "--resources", "-", b.id)
+			b.stdin = ""
+		}
+		equal(t, b.group("rdma.max"), rdmaDevice+" hca_handle="+c.handles+" hca_object="+c.objects)
+		equal(t, b.exec(handles), c.handles+" handles, then EAGAIN\n"+c.objects+" objects, then EAGAIN")
+	}
 	b.stdin = `{"rdma":{"nothing0":{"hcaHandles":1}}}`
 	b.refused("/rdma/nothing0", "update", "--resources", "-", b.id)
 	b.stdin = ""
 	b.ok("delete", "--force", b.id)
 }
 
-// rdmaHandles opens the device until that fails, and says how often it did not.
+// rdmaHandles opens the device until that fails, and makes objects of the first until that
+// does, and says how often it did not.
 func rdmaHandles() {
-	n := 0
-	for ; n < 10; n++ {
+	var files []*os.File
+	count("handles", func() error {
 		f, err := os.OpenFile("/dev/uverbs", os.O_RDWR, 0)
 		if err == nil {
-			_, err = f.Write(getContext())
+			files = append(files, f)
+			_, err = f.Write(rdmaCommand(getContext))
 		}
-		if err != nil {
-			var errno unix.Errno
-			errors.As(err, &errno)
-			fmt.Printf("%d handles, then %s\n", n, unix.ErrnoName(errno))
-			return
-		}
-		defer f.Close()
-	}
-	fmt.Println("no end of handles")
+		return err
+	})
+	count("objects", func() error {
+		_, err := files[0].Write(rdmaCommand(allocPD))
+		return err
+	})
 }
 
-// getContext is the command of rdma/ib_user_verbs.h that makes a handle of the file: a
-// header, with the lengths of the command and of its answer in words, and where the answer
-// goes. What the driver says of itself follows the answer.
-func getContext() []byte {
-	const command = 0 // IB_USER_VERBS_CMD_GET_CONTEXT
-	raw := binary.NativeEndian.AppendUint32(nil, command)
+// count says how often something can be done.
+func count(what string, do func() error) {
+	for n := range 10 {
+		if err := do(); err != nil {
+			var errno unix.Errno
+			errors.As(err, &errno)
+			fmt.Printf("%d %s, then %s\n", n, what, unix.ErrnoName(errno))
+			return
+		}
+	}
+	fmt.Println("no end of " + what)
+}
+
+// Commands of rdma/ib_user_verbs.h: what makes a handle of the file, and an object of it.
+const (
+	getContext = 0 // IB_USER_VERBS_CMD_GET_CONTEXT
+	allocPD    = 3 // IB_USER_VERBS_CMD_ALLOC_PD
+)
+
+// rdmaCommand is a header, with the lengths of the command and of its answer in words,
+// and where the answer goes. What the driver says of itself follows the answer.
+func rdmaCommand(number uint32) []byte {
+	raw := binary.NativeEndian.AppendUint32(nil, number)
 	raw = binary.NativeEndian.AppendUint16(raw, answerWords)
 	raw = binary.NativeEndian.AppendUint16(raw, answerWords)
 	return binary.NativeEndian.AppendUint64(raw, uint64(uintptr(unsafe.Pointer(&answer))))
@@ -106,5 +126,5 @@ func getContext() []byte {
 
 const answerWords = 4
 
-// answer is what the kernel writes of a new handle.
+// answer is what the kernel writes of a new handle or object.
 var answer [answerWords]uint32

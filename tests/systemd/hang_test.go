@@ -44,6 +44,29 @@ func halting(t *testing.T, word string) string {
 	return "unix:path=" + path
 }
 
+// watched lets brig find a bus, the system's or the user's, where it is told how often
+// anybody connects.
+func watched(t *testing.T, b *box) func() int32 {
+	t.Helper()
+	path := t.TempDir() + "/bus"
+	l, err := net.Listen("unix", path)
+	must(t, err)
+	t.Cleanup(func() { l.Close() })
+	var count atomic.Int32
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			count.Add(1)
+			c.Close()
+		}
+	}()
+	b.env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+path, "DBUS_SESSION_BUS_ADDRESS=unix:path="+path)
+	return count.Load
+}
+
 // pass copies what comes from a connection, if it may.
 func pass(from io.Reader, to io.Writer, may func([]byte) bool) {
 	text := make([]byte, 64<<10)

@@ -59,6 +59,7 @@ type box struct {
 	global []string // flags of brig
 	config map[string]any
 	user   *user.User // who runs brig, nil for root
+	env    []string   // of brig, nil for that of the test
 }
 
 var boxes atomic.Int32
@@ -155,6 +156,7 @@ func (b *box) command(args ...string) *exec.Cmd {
 		line = append([]string{"--root", b.state}, line...)
 	}
 	cmd := exec.Command(program, line...)
+	cmd.Env = b.env
 	if b.user != nil {
 		uid, _ := strconv.Atoi(b.user.Uid)
 		gid, _ := strconv.Atoi(b.user.Gid)

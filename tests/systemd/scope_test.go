@@ -88,6 +88,26 @@ func TestScopeOfOneProcess(t *testing.T) {
 	equal(t, b.file(unit, "pids.max")+" "+b.show(unit, "TasksMax"), "1 1")
 }
 
+// In another PID namespace than systemd's, as in a container that has the host's bus, brig
+// could only name processes to systemd that are others there.
+func TestScopeFromOtherPIDs(t *testing.T) {
+	b := newBox(t)
+	b.config["process"].(map[string]any)["args"] = []any{"cat", "/proc/self/cgroup"}
+	inner := b.command("run", "-b", b.dir, b.id)
+	_, stderr, code := b.finish(exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc"}, inner.Args...)...))
+	if code != 1 || !strings.Contains(stderr, "D-Bus at /run/dbus/system_bus_socket is of another PID namespace") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	b.left()
+	// Without systemd it runs there.
+	b.global = nil
+	inner = b.command("run", "-b", b.dir, b.id)
+	out, stderr, _ := b.finish(exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc"}, inner.Args...)...))
+	if !strings.HasPrefix(out, "0::/") {
+		t.Errorf("%s%s", out, stderr)
+	}
+}
+
 func TestScopeAnnotations(t *testing.T) {
 	b := newBox(t, `{"annotations":{"org.systemd.property.TimeoutStopSec":"uint64 7","org.systemd.property.CollectMode":"'inactive-or-failed'"}}`)
 	unit := "brig-" + b.id + ".scope"
@@ -265,7 +285,17 @@ func TestCyclesWithoutSystemd(t *testing.T) {
 			t.Errorf("%s", text)
 		}
 	}
+	asked := watched(t, b)
 	b.cycle(cycles(t, 500))
+	if n := asked(); n != 0 {
+		t.Errorf("they talked to D-Bus %d times", n)
+	}
+	b.left()
+	b.global = []string{"--systemd-cgroup"}
+	if _, stderr, _ := b.brig("run", "-b", b.dir, b.id); asked() != 1 {
+		t.Errorf("nobody would notice: %s", stderr)
+	}
+	b.global, b.env = nil, nil
 	b.left()
 	if _, err := os.Stat("/sys/fs/cgroup/brig/" + b.id); err == nil {
 		t.Error("left behind: a cgroup")
