@@ -98,7 +98,7 @@ func pack(t *testing.T, name, client, only string) {
 	}
 	var b strings.Builder
 	b.WriteString(vm.Prologue)
-	b.WriteString("install -m 755 brig /usr/local/bin/brig\nexport SUITE_TIMEOUT=60m SHOW='--- '\n")
+	b.WriteString("install -m 755 brig /usr/local/bin/brig\nbrig --version >out/brig\nexport SUITE_TIMEOUT=60m SHOW='--- '\n")
 	pattern := strings.TrimSuffix("^TestScenarios$/"+only, "/")
 	for _, runtime := range runtimes {
 		fmt.Fprintf(&b, "export BRIG_CLIENT=%s RUNTIME=$(command -v %s)\n", client, runtime)

@@ -33,6 +33,8 @@ func report(t *testing.T, client string, files map[string]string) row {
 		}
 	}
 	j.row.client, j.row.version, j.row.kernel = client, strings.TrimSpace(files["version"]), strings.TrimSpace(files["kernel"])
+	_, commit, _ := strings.Cut(files["brig"], "\ncommit: ")
+	j.row.commit = commit[:min(7, len(commit))]
 	return j.row
 }
 

@@ -95,6 +95,55 @@ on_terminal() {
 	script -qefc "stty rows 31 cols 97; exec $(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'
 }
 
+# dialogue is a program for whoever sits at a terminal, which typing does.
+dialogue='trap "echo interrupted; exit 9" INT; echo ready; read line; echo "read $line"; while :; do stty size; sleep 0.2; done'
+
+# typing COMMAND…: a terminal on which somebody types what the program dialogue reads,
+# changes its size, and interrupts it when that has come to pass.
+typing() {
+	local status=0 said
+	: >/tmp/screen
+	{
+		on_screen ready && printf 'a line\r' &&
+			on_screen 'read a line' && stty -F "$(cat /tmp/terminal)" rows 40 cols 120 &&
+			on_screen '40 120' && printf '\003' && on_screen interrupted || :
+	} | timeout --foreground 300 script -qefc "tty >/tmp/terminal; exec $(printf '%q ' "$@")" /dev/null >/tmp/screen || status=$?
+	for said in ready 'read a line' '40 120' interrupted; do
+		grep -q "$said" /tmp/screen || fail "$* showed no \"$said\": $(cat /tmp/screen)"
+	done
+	[ $status = 9 ] || fail "$* ended with $status: $(cat /tmp/screen)"
+}
+
+# on_screen TEXT: it is shown within a minute.
+on_screen() {
+	local end=$((SECONDS + 60))
+	until grep -q "$1" /tmp/screen; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+# group_of PID: the folder of its cgroup.
+group_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
+
+# used GROUP: the time that its processes had.
+used() { grep usage_usec "$1/cpu.stat"; }
+
+# stands_still GROUP: they have none, for two seconds.
+stands_still() {
+	local before
+	before=$(used "$1")
+	sleep 2
+	is "$before" used "$1"
+}
+
+# goes_on GROUP: they have some.
+goes_on() {
+	local before
+	before=$(used "$1")
+	until_true sh -c "! grep -q '$before' '$1/cpu.stat'"
+}
+
 # root_files DIR: a root file system of busybox.
 root_files() {
 	mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,root,var,home,usr/share}

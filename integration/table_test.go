@@ -18,6 +18,7 @@ type table struct{ rows []row }
 // row is a client on a machine.
 type row struct {
 	client, machine, version, kernel string
+	commit                           string // of brig, its first digits
 	all, passed, other               int
 	more                             []string // passed with brig and not with crun, with what that said
 	failed                           []string // with both, with the reason
@@ -88,11 +89,11 @@ Each client of brig runs its scenarios (text files in [integration](../integrati
 programs on a machine of its own, offline, first with brig and then with crun. ` + "`make integration`" + ` does so and writes this page; with
 CLIENT or KERNEL it writes the rows of those.
 
-| scenarios of | version | Debian | Linux | scenarios | pass with brig | pass with crun |
-| --- | --- | --- | --- | --- | --- | --- |
+| scenarios of | version | Debian | Linux | commit of brig | scenarios | pass with brig | pass with crun |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	for _, r := range t.rows {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %d | %d | %d |\n", r.client, r.version, r.machine, r.kernel, r.all, r.passed, r.other)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %d | %d |\n", r.client, r.version, r.machine, r.kernel, r.commit, r.all, r.passed, r.other)
 	}
 	section(&b, failTitle, t.rows, func(r row) []string { return r.failed })
 	section(&b, skipTitle, t.rows, func(r row) []string { return r.skipped })
@@ -109,9 +110,9 @@ func parse(page string) *table {
 		if strings.HasPrefix(line, "#") {
 			heading = line
 		}
-		if cells := strings.Split(strings.Trim(line, "| "), " | "); len(cells) == 7 {
-			r := row{client: cells[0], version: cells[1], machine: cells[2], kernel: cells[3]}
-			if _, err := fmt.Sscan(strings.Join(cells[4:], " "), &r.all, &r.passed, &r.other); err == nil {
+		if cells := strings.Split(strings.Trim(line, "| "), " | "); len(cells) == 8 {
+			r := row{client: cells[0], version: cells[1], machine: cells[2], kernel: cells[3], commit: cells[4]}
+			if _, err := fmt.Sscan(strings.Join(cells[5:], " "), &r.all, &r.passed, &r.other); err == nil {
 				t.rows = append(t.rows, r)
 			}
 		}
@@ -146,14 +147,14 @@ func section(b *strings.Builder, title string, rows []row, of func(row) []string
 
 // TestTable is a page of three results, and what a later run makes of it.
 func TestTable(t *testing.T) {
-	r := row{client: "podman", version: "podman 5", machine: "trixie", kernel: "6.12", other: 1}
+	r := row{client: "podman", version: "podman 5", machine: "trixie", kernel: "6.12", commit: "0123456", other: 1}
 	r.add("run/a_b", vm.Result{Action: "pass"}, vm.Result{Action: "pass"}, "")
 	r.add("run/c", vm.Result{Action: "pass"}, vm.Result{Action: "fail", Output: "=== RUN x\nFAILED: no such file\n    scenario_test.go:70: run/c: exit status 1\n"}, "")
 	r.add("run/e", vm.Result{Action: "skip", Output: "    pods_test.go:3: too old\n--- SKIP: run/e\n"}, vm.Result{Action: "skip"}, "")
 	r.add("run/d", vm.Result{Action: "fail"}, vm.Result{Action: "fail"}, "the kernel has none")
 	page := (&table{rows: []row{r}}).String()
 	for _, want := range []string{
-		"| podman | podman 5 | trixie | 6.12 | 4 | 2 | 1 |\n",
+		"| podman | podman 5 | trixie | 6.12 | 0123456 | 4 | 2 | 1 |\n",
 		failTitle + "\n\n- podman, trixie: run/d: the kernel has none\n",
 		moreTitle + "\n\n- podman, trixie: run/c: no such file\n",
 		skipTitle + "\n\n- podman, trixie: run/e: too old\n",
@@ -166,10 +167,10 @@ func TestTable(t *testing.T) {
 		t.Errorf("read and written again it is:\n%s", again)
 	}
 	later := parse(page)
-	later.put(row{client: "podman", version: "podman 6", machine: "sid", kernel: "7.0", all: 1, passed: 1})
-	later.put(row{client: "podman", version: "podman 5", machine: "trixie", kernel: "6.12", all: 4, passed: 4})
+	later.put(row{client: "podman", version: "podman 6", machine: "sid", kernel: "7.0", commit: "89abcde", all: 1, passed: 1})
+	later.put(row{client: "podman", version: "podman 5", machine: "trixie", kernel: "6.12", commit: "89abcde", all: 4, passed: 4})
 	_, rows, _ := strings.Cut(later.String(), "| --- |\n")
-	if want := "| podman | podman 5 | trixie | 6.12 | 4 | 4 | 0 |\n| podman | podman 6 | sid | 7.0 | 1 | 1 | 0 |\n"; rows != want {
+	if want := "| podman | podman 5 | trixie | 6.12 | 89abcde | 4 | 4 | 0 |\n| podman | podman 6 | sid | 7.0 | 89abcde | 1 | 1 | 0 |\n"; rows != want {
 		t.Errorf("the rows after a later run: %s", rows)
 	}
 }

@@ -25,13 +25,13 @@ var pods = group{"pods", []scenario{
 		r, err := k.runtime.Status(k.ctx, &runtime.StatusRequest{})
 		k.check(err)
 		for _, h := range r.RuntimeHandlers {
-			if h.Name == handler && h.Features.GetRecursiveReadOnlyMounts() {
+			if h.Name == handler && h.Features.GetRecursiveReadOnlyMounts() && h.Features.GetUserNamespaces() {
 				return
 			}
 		}
 		// containerd 1.7 does not ask.
 		if len(r.RuntimeHandlers) > 0 {
-			k.Fatalf("it has no recursive read-only mounts: %v", r.RuntimeHandlers)
+			k.Fatalf("it lacks recursive read-only mounts or user namespaces: %v", r.RuntimeHandlers)
 		}
 	}},
 	{"a network by CNI", func(k *kubelet) {

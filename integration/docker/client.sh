@@ -20,6 +20,17 @@ restart_dockerd() {
 	start_dockerd
 }
 
+# again puts the daemon of the scenarios in the place of the system's service.
+again() {
+	systemctl stop docker.socket docker.service
+	rm -rf /etc/systemd/system/docker.service.d /var/lib/docker
+	ln -sf /dev/null /etc/systemd/system/docker.service
+	ln -sf /dev/null /etc/systemd/system/docker.socket
+	systemctl daemon-reload
+	cp /tmp/before.json /etc/docker/daemon.json
+	start_dockerd
+}
+
 setup() {
 	start_containerd
 	modprobe -a overlay br_netfilter 2>/dev/null || :
@@ -38,6 +49,7 @@ leave() {
 	docker volume prune -af >/dev/null
 	no_container --root /run/docker/runtime-runc/moby
 	no_container # of BuildKit
+	no_process '[c]ontainerd-shim-runc-v2.*moby'
 	no_group $(find /sys/fs/cgroup -mindepth 1 -type d \( -name 'docker-*.scope' -o -name '*:docker:*' \) 2>/dev/null)
 }
 

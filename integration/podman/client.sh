@@ -29,6 +29,7 @@ leave() {
 	[ ! -e /tmp/used-rootless ] || rootless rm -fa -t 0 >/dev/null
 	rm -f /tmp/used-*
 	none_left 'libpod-*'
+	no_process '^/usr/bin/conmon '
 }
 
 teardown() {
