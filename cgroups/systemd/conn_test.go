@@ -226,6 +226,10 @@ func TestErrorsOfTheBus(t *testing.T) {
 		}, stop, "wait for the job of StopUnit: ETIMEDOUT"},
 		{"set", "SetUnitProperties", fails, set, "SetUnitProperties: it is broken"},
 		{"set that hangs", "SetUnitProperties", silent, set, "SetUnitProperties: ETIMEDOUT"},
+		{"set that is not carried out", "GetUnit", silent, set, "GetUnit: ETIMEDOUT"},
+		{"set of what is gone", "GetUnit", func(call *message) []*message {
+			return no(call, "org.freedesktop.systemd1.NoSuchUnit", "not loaded")
+		}, set, ""},
 		{"attach", "AttachProcessesToUnit", fails, attach, "AttachProcessesToUnit: it is broken"},
 		{"attach that hangs", "AttachProcessesToUnit", silent, attach, "AttachProcessesToUnit: ETIMEDOUT"},
 		{"no unit", "GetUnit", fails, group, "GetUnit: it is broken"},
