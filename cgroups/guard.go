@@ -1,6 +1,9 @@
 package cgroups
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // InForce are the writes for somebody who keeps limits beside the kernel: those of Instead
 // where the group has no such file, and with who ceases to be idle the weight that he has.
@@ -24,26 +27,20 @@ func (g *Group) InForce(writes []Write) []Write {
 }
 
 // Guard runs a function in which somebody else writes some files of the group, and
-// gives them back what they said before it.
+// gives them back what they said before it, also when it fails.
 func (g *Group) Guard(files []string, function func() error) error {
-	said := make([]string, len(files))
+	said := make([]string, len(files)) // "" of one that cannot be read
 	for i, name := range files {
-		if text, err := readAt(g.fd, name); err == nil {
-			said[i] = text
-		}
+		said[i], _ = readAt(g.fd, name)
 	}
-	if err := function(); err != nil {
-		return err
-	}
+	failed := []error{function()}
 	for i, name := range files {
-		if text, err := readAt(g.fd, name); err != nil || text == said[i] {
+		if text, err := readAt(g.fd, name); err != nil || said[i] == "" || text == said[i] {
 			continue
 		}
 		for _, w := range restore(&Write{File: name}, said[i], "") {
-			if err := g.apply(&w); err != nil {
-				return err
-			}
+			failed = append(failed, g.apply(&w))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }

@@ -141,7 +141,7 @@ stands_still() {
 goes_on() {
 	local before
 	before=$(used "$1")
-	until_true sh -c "! grep -q '$before' '$1/cpu.stat'"
+	until_true sh -c "now=\$(grep usage_usec '$1/cpu.stat') && [ \"\$now\" != '$before' ]"
 }
 
 # root_files DIR: a root file system of busybox.

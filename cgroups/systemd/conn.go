@@ -100,12 +100,8 @@ func (m *Manager) connect(user bool) error {
 		}
 		return e.WithHint("--systemd-cgroup is for hosts that run systemd")
 	}
-	// systemd takes the number of a process as one of its own PID namespace: the container
-	// of a brig with another one would be a process of the host. Who listens there has
-	// the number 0 here.
-	if peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err != nil || peer.Pid == 0 {
-		return fault.Hostf("", err, "D-Bus at %s is of another PID namespace", m.address).
-			WithHint("in a container, run brig without --systemd-cgroup")
+	if err := m.seesPeer(); err != nil {
+		return err
 	}
 	limit := time.Now().Add(m.patience)
 	// Who brig is the kernel says: in a user namespace brig does not know it.
@@ -137,6 +133,18 @@ func (m *Manager) connect(user bool) error {
 	}
 	_, err = m.manager("Subscribe", "")
 	return err
+}
+
+// seesPeer refuses the bus of a host in a container of it: systemd takes the number of a
+// process as one of its own PID namespace, and the container of a brig in another one
+// would be a process of the host. Who listens there has the number 0 here.
+func (m *Manager) seesPeer() error {
+	peer, err := unix.GetsockoptUcred(m.fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil || peer.Pid == 0 {
+		return fault.Hostf("", err, "D-Bus at %s is of another PID namespace", m.address).
+			WithHint("in a container, run brig without --systemd-cgroup")
+	}
+	return nil
 }
 
 // failed says which call it was.

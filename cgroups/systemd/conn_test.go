@@ -156,7 +156,7 @@ func TestScope(t *testing.T) {
 	if err := m.Stop(unit); err != nil {
 		t.Error(err)
 	}
-	if got := strings.Join(b.calls, " "); got != "Hello AddMatch Subscribe StartTransientUnit GetUnit Get SetUnitProperties GetUnit StopUnit ResetFailedUnit" {
+	if got := strings.Join(b.calls, " "); got != "Hello AddMatch Subscribe StartTransientUnit GetUnit Get SetUnitProperties StopUnit ResetFailedUnit" {
 		t.Errorf("the calls are %s", got)
 	}
 }
@@ -226,10 +226,6 @@ func TestErrorsOfTheBus(t *testing.T) {
 		}, stop, "wait for the job of StopUnit: ETIMEDOUT"},
 		{"set", "SetUnitProperties", fails, set, "SetUnitProperties: it is broken"},
 		{"set that hangs", "SetUnitProperties", silent, set, "SetUnitProperties: ETIMEDOUT"},
-		{"set that is not carried out", "GetUnit", silent, set, "GetUnit: ETIMEDOUT"},
-		{"set of what is gone", "GetUnit", func(call *message) []*message {
-			return no(call, "org.freedesktop.systemd1.NoSuchUnit", "not loaded")
-		}, set, ""},
 		{"attach", "AttachProcessesToUnit", fails, attach, "AttachProcessesToUnit: it is broken"},
 		{"attach that hangs", "AttachProcessesToUnit", silent, attach, "AttachProcessesToUnit: ETIMEDOUT"},
 		{"no unit", "GetUnit", fails, group, "GetUnit: it is broken"},

@@ -24,12 +24,11 @@ func Properties(writes []cgroups.Write) []Property {
 	return list
 }
 
-// Files are those that systemd writes for a scope, all of a controller when one of its
-// properties changes.
+// Files are those that systemd may write when one of a scope's properties changes.
 func Files() []string {
 	return []string{
-		"memory.min", "memory.low", "memory.high", "memory.max", "memory.swap.max", "memory.zswap.max", "memory.oom.group",
-		"cpu.idle", "cpu.weight", "cpu.max", "cpuset.cpus", "cpuset.mems", "io.weight", "io.bfq.weight", "pids.max",
+		"memory.min", "memory.low", "memory.high", "memory.max", "memory.swap.max", "memory.zswap.max", "memory.zswap.writeback",
+		"memory.oom.group", "cpu.idle", "cpu.weight", "cpu.max", "cpuset.cpus", "cpuset.mems", "io.weight", "io.bfq.weight", "pids.max",
 	}
 }
 

@@ -166,20 +166,15 @@ func (m *Manager) Attach(u *Unit, below string, pid int) error {
 }
 
 // Set changes properties of a scope that is there, until the next boot, but for the one
-// that systemd changes in no scope that runs. systemd answers before it has written
-// anything to the cgroup; it has when it answers the next call.
+// that systemd changes in no scope that runs. When systemd answers, it has written them to
+// the cgroup.
 func (m *Manager) Set(u *Unit, list []Property) error {
 	list = slices.DeleteFunc(slices.Clone(list), func(p Property) bool { return p.Name == "OOMPolicy" })
 	if len(list) == 0 {
 		return nil
 	}
-	if _, err := m.manager("SetUnitProperties", "sba(sv)", u.Name, true, structs(list)); err != nil {
-		return err
-	}
-	if _, err := m.manager("GetUnit", "s", u.Name); err != nil && !is(err, "org.freedesktop.systemd1.NoSuchUnit") {
-		return err
-	}
-	return nil
+	_, err := m.manager("SetUnitProperties", "sba(sv)", u.Name, true, structs(list))
+	return err
 }
 
 // Cgroup is the path of the scope's cgroup from the root of the hierarchy.

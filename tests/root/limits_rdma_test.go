@@ -90,6 +90,9 @@ func rdmaHandles() {
 		}
 		return err
 	})
+	if len(files) == 0 {
+		return
+	}
 	count("objects", func() error {
 		_, err := files[0].Write(rdmaCommand(allocPD))
 		return err
