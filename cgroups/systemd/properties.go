@@ -10,8 +10,8 @@ import (
 
 // Properties are the limits that systemd has to know, because it writes what it
 // knows to the files of the cgroup again, whenever one of them changes. brig writes all
-// limits itself, these too. Of a write that has another instead, systemd gets the other:
-// it asks for the one that the group has (cgroups.Group.InForce) when that is known.
+// limits itself, these too. Of a write that has another instead, systemd gets the other,
+// which any group takes; where there is a group, cgroups.Group.InForce has chosen before.
 func Properties(writes []cgroups.Write) []Property {
 	var list []Property
 	for i := range writes {
