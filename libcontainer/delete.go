@@ -30,7 +30,7 @@ func (r *Runtime) Delete(id string, force bool) error {
 		return err
 	}
 	rec, err := d.load()
-	if err != nil && !errors.Is(err, unix.ENOENT) && !force {
+	if err != nil && !errors.Is(err, unix.ENOENT) && (!force || d.foreign()) {
 		return err
 	}
 	if rec != nil && !force {

@@ -40,20 +40,34 @@ func (r *Runtime) List() ([]*State, error) {
 		if spec.ValidID(name) != nil {
 			continue
 		}
-		s, err := r.State(name)
-		if isNotExist(err) {
-			continue
-		}
-		if err != nil {
+		s, err := r.listed(name)
+		switch {
+		case isNotExist(err):
+		case err != nil:
 			r.warn([]string{err.Error()})
-			continue
+		case s != nil:
+			list = append(list, s)
 		}
-		if name[0] == '.' && s.Status == Stopped && s.Bundle == "" {
-			continue // it has no record: crun's .cache, in a root that an engine gave it before
-		}
-		list = append(list, s)
 	}
 	return list, nil
+}
+
+// listed is a container for the list, or nil for what is none of brig's: engines give
+// one root to all their runtimes.
+func (r *Runtime) listed(id string) (*State, error) {
+	d, err := r.open(id)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	s, err := d.state()
+	switch {
+	case err != nil && d.foreign():
+		return nil, nil
+	case err == nil && id[0] == '.' && s.Status == Stopped && s.Bundle == "":
+		return nil, nil // it has no record: crun's .cache
+	}
+	return s, err
 }
 
 // userName is the name of a user, or the number of one without a name.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"brig/libcontainer/fault"
 	"brig/libcontainer/spec"
@@ -195,6 +196,36 @@ func (d *directory) remove() error {
 		return fault.Hostf("", err, "remove the state directory of %q", d.id)
 	}
 	return nil
+}
+
+// foreign says whether another runtime keeps its state there: containerd, for one, gives
+// the same --root to every runtime of a namespace. What brig made has a journal before it
+// has a record, and in it lie brig's files alone; the record goes before the journal does.
+func (d *directory) foreign() bool {
+	there := func(name string) bool {
+		return unix.Faccessat(d.fd, name, unix.F_OK, unix.AT_SYMLINK_NOFOLLOW) == nil
+	}
+	if there(journalFile) {
+		return false
+	}
+	if there(stateFile) {
+		return true
+	}
+	fd, err := unix.Openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	dir := os.NewFile(uintptr(fd), d.id)
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	return slices.ContainsFunc(names, func(name string) bool {
+		return name != notifyDir && !slices.Contains(files[:], name)
+	})
+}
+
+// errForeign says that a container is another runtime's, which alone can delete it.
+func errForeign(id string) error {
+	return fault.Configf("", "container %s was not made by brig: another runtime keeps it in the same --root", id)
 }
 
 // write writes a file of the directory whole or not at all.

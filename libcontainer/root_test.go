@@ -128,6 +128,9 @@ func TestDamagedState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := d.intend(intentCgroup, "/brig-test-none"); err != nil {
+			t.Fatal(err)
+		}
 		if err := d.write(stateFile, stateTemp, []byte(raw)); err != nil {
 			t.Fatal(err)
 		}
@@ -142,6 +145,75 @@ func TestDamagedState(t *testing.T) {
 			t.Errorf("%q: %v", raw, err)
 		}
 	}
+}
+
+// TestOfAnotherRuntime has directories as other runtimes leave them, in the root that an
+// engine gives to all: brig shows none, and removes none however it is asked.
+func TestOfAnotherRuntime(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"runc":             {stateFile: `{"id":"a","init_process_pid":7,"config":{"rootfs":"/r"}}`},
+		"runc, created":    {"exec.fifo": "", stateFile: `{"id":"a","init_process_pid":7,"config":{"rootfs":"/r"}}`},
+		"runc, half made":  {"exec.fifo": ""},
+		"crun":             {"status": `{"pid":7}`, configFile: "{}"},
+		"youki":            {stateFile: `{"ociVersion":"v1.0.2","id":"a","status":"running","pid":7,"bundle":"/b"}`, "youki_config.json": "{}"},
+		"crun's own":       {"seccomp": "x"},
+		"a record of none": {stateFile: "{}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Runtime{Root: t.TempDir(), Warn: func(text string) { t.Error(text) }}
+			dir := stateOf(t, &r, files)
+			if list, err := r.List(); err != nil || len(list) != 0 {
+				t.Errorf("list: %v %v", list, err)
+			}
+			_, err := r.State("a")
+			for verb, err := range map[string]error{
+				"state": err, "delete": r.Delete("a", false), "delete --force": r.Delete("a", true), "kill": r.Kill("a", unix.SIGKILL, false),
+			} {
+				if err == nil || !strings.Contains(err.Error(), "another runtime keeps it") {
+					t.Errorf("%s: %v", verb, err)
+				}
+			}
+			for file, text := range files {
+				if is, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(is) != text {
+					t.Errorf("%s: %q %v", file, is, err)
+				}
+			}
+		})
+	}
+}
+
+// TestHalfMade is what a brig that was killed leaves: it is brig's own at any moment.
+func TestHalfMade(t *testing.T) {
+	for _, names := range []map[string]string{
+		{}, {configFile: ""}, {"." + configFile: ""}, {journalFile: ""}, {journalFile: "", startSocket: "", stateTemp: ""}, {startSocket: "", configFile: ""},
+	} {
+		r := Runtime{Root: t.TempDir()}
+		dir := stateOf(t, &r, names)
+		if list, err := r.List(); err != nil || len(list) != 1 {
+			t.Errorf("%q: list: %v %v", names, list, err)
+		}
+		if err := r.Delete("a", true); err != nil {
+			t.Errorf("%q: %v", names, err)
+		}
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("%q: it is left: %v", names, err)
+		}
+	}
+}
+
+// stateOf makes the directory of a container "a" with these files.
+func stateOf(t *testing.T, r *Runtime, files map[string]string) string {
+	t.Helper()
+	dir := filepath.Join(r.Root, "a")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func TestWithinReturns(t *testing.T) {

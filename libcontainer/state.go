@@ -84,11 +84,17 @@ func (d *directory) save(rec *record) error {
 // and the error is unix.ENOENT.
 func (d *directory) load() (*record, error) {
 	raw, err := d.read(stateFile)
+	if err != nil && d.foreign() {
+		return nil, errForeign(d.id)
+	}
 	if err != nil {
 		return nil, fault.Hostf("", err, "read state.json of %q", d.id)
 	}
 	rec := new(record)
-	if err := spec.Decode(raw, rec); err != nil || rec.ID != d.id {
+	if err := spec.Decode(raw, rec); err != nil || rec.ID != d.id || rec.Boot == "" {
+		if d.foreign() {
+			return nil, errForeign(d.id)
+		}
 		return nil, fault.Hostf("", unix.EBADMSG, "state.json of %q is damaged", d.id).
 			WithHint("brig delete --force removes the container")
 	}
