@@ -38,15 +38,27 @@ func (n *node) read(name string) string {
 	return string(text)
 }
 
-// install runs the script once; restart is the shell's for what systemctl does.
+// install runs the script once; restart is the shell's for what systemctl does. The
+// containers of brig on the node are the lines of the file "containers", which end one by
+// one as they are looked at.
 func (n *node) install(restart string, env ...string) (string, error) {
 	n.t.Helper()
 	text, err := os.ReadFile(top + "/docs/kubernetes/install.sh")
 	must(n.t, err)
 	script := strings.NewReplacer(
-		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "/tmp/installed", n.dir+"/tmp/installed", "exec sleep 2147483647", "exit 0",
+		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "/tmp/ready", n.dir+"/tmp/ready", "exec sleep 2147483647", "exit 0", "sleep 10", "sleep 0.1",
 	).Replace(string(text))
-	n.write("bin/nsenter", "#!/bin/sh\necho \"$*\" >>"+n.dir+"/restarts\n"+restart+"\n")
+	n.write("bin/nsenter", strings.NewReplacer("DIR", n.dir, "RESTART", restart).Replace(`#!/bin/sh
+echo "$*" >>DIR/calls
+case "$*" in
+*" systemctl restart containerd") RESTART ;;
+*" list -q")
+	touch DIR/containers
+	head -n 1 DIR/containers
+	sed -i 1d DIR/containers ;;
+*) exit 3 ;;
+esac
+`))
 	cmd := exec.Command("sh", "-c", script)
 	cmd.Env = append(env, "PATH="+n.dir+"/bin:"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
@@ -54,13 +66,13 @@ func (n *node) install(restart string, env ...string) (string, error) {
 }
 
 // leaves checks what there is afterwards, but for brig and the configuration.
-func (n *node) leaves(restarts int, installed bool) {
+func (n *node) leaves(restarts int, ready bool) {
 	n.t.Helper()
-	if got := strings.Count(n.read("restarts"), "--target 1 --mount -- systemctl restart containerd\n"); got != restarts {
+	if got := strings.Count(n.read("calls"), "--target 1 --mount -- systemctl restart containerd\n"); got != restarts {
 		n.t.Errorf("containerd was restarted %d times, not %d", got, restarts)
 	}
-	if _, err := os.Stat(n.dir + "/tmp/installed"); (err == nil) != installed {
-		n.t.Errorf("it says that it is installed: %v", err == nil)
+	if _, err := os.Stat(n.dir + "/tmp/ready"); (err == nil) != ready {
+		n.t.Errorf("it says that it is ready: %v", err == nil)
 	}
 	files, err := filepath.Glob(n.dir + "/host/*/*")
 	must(n.t, err)
@@ -146,5 +158,107 @@ func TestRolloutInterrupted(t *testing.T) {
 	n.leaves(2, true)
 	if config := n.read("host/containerd/config.toml"); strings.Count(config, handlerOf2) != 1 {
 		t.Errorf("the configuration is\n%s", config)
+	}
+}
+
+// TestRolloutBack removes what it installed: what was there before is there again.
+func TestRolloutBack(t *testing.T) {
+	remove := "REMOVE=true"
+	for name, c := range map[string]struct{ before, after string }{
+		"no configuration": {"", "version = 2\n"},
+		"version 2":        {"version = 2\nroot = \"/x\"\n\n[grpc]\ngid = 7\n", "version = 2\nroot = \"/x\"\n\n[grpc]\ngid = 7\n"},
+		"version 3":        {"# containerd 2\nversion = 3\n", "# containerd 2\nversion = 3\n"},
+		"its tables among others": {
+			"version = 2\n" + handlerOf2 + "runtime_type = \"x\"\n\n  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig.options]\n    x = 1\n\n[plugins.x.containerd.runtimes.brigantine]\ny = 2\n",
+			"version = 2\n[plugins.x.containerd.runtimes.brigantine]\ny = 2\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, c.before)
+			if out, err := n.install("exit 0"); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			n.write("calls", "")
+			n.write("containers", "one\ntwo\n")
+			// While a container is there, so is everything.
+			out, err := n.install("grep -q one "+n.dir+"/containers && exit 1; test -e "+n.dir+"/host/bin/brig", remove)
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			n.leaves(1, true)
+			list := "--target 1 --mount -- /usr/local/bin/brig --root /run/containerd/runc/k8s.io list -q\n"
+			if want := strings.Repeat(list, 3) + "--target 1 --mount -- systemctl restart containerd\n" + list; n.read("calls") != want {
+				t.Errorf("it called\n%s", n.read("calls"))
+			}
+			if got := n.read("host/containerd/config.toml"); got != c.after {
+				t.Errorf("the configuration is\n%s", got)
+			}
+			if _, err := os.Stat(n.dir + "/host/bin/brig"); err == nil {
+				t.Error("brig is left")
+			}
+			if out, err := n.install("exit 1", remove); err != nil || n.read("host/containerd/config.toml") != c.after {
+				t.Errorf("once more: %v: %s", err, out)
+			}
+			n.leaves(1, true)
+		})
+	}
+}
+
+// TestRolloutBackRefusals are nodes where brig stays.
+func TestRolloutBackRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		config, restart, says string
+		restarts              int
+		fails                 bool
+	}{
+		"the default":               {"version = 2\n[plugins.x.containerd]\n  default_runtime_name = \"brig\"\n" + handlerOf2, "exit 0", "no pod would start", 0, true},
+		"containerd does not start": {"version = 2\n" + handlerOf2, "grep -q runtimes.brig DIR/host/containerd/config.toml", "does not start with the handler gone", 2, false},
+		"the list fails":            {"version = 2\n" + handlerOf2, "exit 0", "", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, c.config)
+			n.write("host/bin/brig", "the program")
+			if name == "the list fails" {
+				must(t, os.Mkdir(n.dir+"/containers", 0o755))
+			}
+			out, err := n.install(strings.ReplaceAll(c.restart, "DIR", n.dir), "REMOVE=true")
+			if (err != nil) != c.fails || !strings.Contains(out, c.says) {
+				t.Errorf("%v: %s", err, out)
+			}
+			n.leaves(c.restarts, false)
+			if n.read("host/containerd/config.toml") != c.config || n.read("host/bin/brig") == "" {
+				t.Errorf("brig is gone, or the configuration is\n%s", n.read("host/containerd/config.toml"))
+			}
+		})
+	}
+}
+
+// TestRolloutBackInterrupted kills it before containerd is restarted.
+func TestRolloutBackInterrupted(t *testing.T) {
+	n := newNode(t, "version = 2\n"+handlerOf2)
+	n.write("host/bin/brig", "the program")
+	if _, err := n.install("kill -9 $PPID", "REMOVE=true"); err == nil {
+		t.Fatal("it was not killed")
+	}
+	if out, err := n.install("exit 0", "REMOVE=true"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	n.leaves(2, true)
+	if got := n.read("host/containerd/config.toml"); got != "version = 2\n" || n.read("host/bin/brig") != "" {
+		t.Errorf("brig is there, or the configuration is\n%s", got)
+	}
+}
+
+// TestRolloutKeepsModes: what others may not read of the configuration stays so.
+func TestRolloutKeepsModes(t *testing.T) {
+	n := newNode(t, "version = 2\n")
+	must(t, os.Chmod(n.dir+"/host/containerd/config.toml", 0o600))
+	for _, env := range []string{"REMOVE=false", "REMOVE=true"} {
+		if out, err := n.install("exit 0", env); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if info, err := os.Stat(n.dir + "/host/containerd/config.toml"); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", env, info, err)
+		}
 	}
 }

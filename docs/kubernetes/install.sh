@@ -1,10 +1,11 @@
 #!/bin/sh
 # Runs in the DaemonSet: puts brig on the node, and its handler into the configuration of
-# containerd, which is restarted only if that has changed. Containers that run go on.
-# Wherever this is interrupted, the next run goes on from there.
+# containerd, which is restarted only if that has changed. With REMOVE=true it waits until
+# no container needs brig, and takes both away again. Containers that run go on. Wherever
+# this is interrupted, the next run goes on from there.
 set -eu
 config=/host/containerd/config.toml
-before=$config.before-brig   # while containerd has not started with the handler
+before=$config.before-brig   # while containerd has not started with the change
 pending=$config.brig-restart # containerd has not been restarted since
 
 fail() {
@@ -12,27 +13,23 @@ fail() {
 	exit 1
 }
 
-restart() { nsenter --target 1 --mount -- systemctl restart containerd; }
+on_node() { nsenter --target 1 --mount -- "$@"; }
+
+rest() { exec sleep 2147483647; }
 
 # The name changes in one step: whoever executes brig gets the old one or the new.
-if ! cmp -s /brig /host/bin/brig; then
+put_binary() {
+	cmp -s /brig /host/bin/brig && return
 	cp /brig /host/bin/.brig.new
 	chmod 755 /host/bin/.brig.new
 	mv /host/bin/.brig.new /host/bin/brig
-fi
+}
 
-[ -e "$config" ] || echo 'version = 2' >"$config"
-if ! grep -q 'containerd.runtimes.brig\]' "$config"; then
-	# A version 3 of the file, containerd 2's own, has another name for the plugin; in a file
-	# without a version containerd would not find the table.
-	case $(sed -n 's/^version *= *\([0-9]*\).*/\1/p' "$config") in
-	2) plugin=io.containerd.grpc.v1.cri ;;
-	3) plugin=io.containerd.cri.v1.runtime ;;
-	*) fail "containerd's config.toml has no line \"version = 2\" or 3, and the handler needs one" ;;
-	esac
-	cp "$config" "$before"
-	cp "$config" "$config.new"
-	cat >>"$config.new" <<-EOF
+has_handler() { grep -q 'containerd\.runtimes\.brig\]' "$config"; }
+
+with_handler() {
+	cat "$config"
+	cat <<-EOF
 
 		[plugins."$plugin".containerd.runtimes.brig]
 		runtime_type = "io.containerd.runc.v2"
@@ -40,19 +37,82 @@ if ! grep -q 'containerd.runtimes.brig\]' "$config"; then
 		BinaryName = "/usr/local/bin/brig"
 		SystemdCgroup = ${SYSTEMD_CGROUP:-true}
 	EOF
+}
+
+# Its tables, each up to the next one, go with the empty lines before them.
+without_handler() {
+	awk '/^[ \t]*\[/ { brig = /containerd\.runtimes\.brig[].]/; if (brig) empty = "" }
+		brig { next }
+		/^$/ { empty = empty "\n"; next }
+		{ printf "%s%s\n", empty, $0; empty = "" }
+		END { printf "%s", empty }' "$config"
+}
+
+# change COMMAND: the configuration becomes what the command prints, and stays as
+# readable as it was.
+change() {
+	[ -e "$pending" ] || cp -p "$config" "$before"
+	cp -p "$config" "$config.new"
+	"$1" >"$config.new"
 	: >"$pending"
 	mv "$config.new" "$config"
-fi
-if [ -e "$pending" ]; then
-	if ! restart; then
+}
+
+# settle restarts containerd if it has not been since a change.
+settle() {
+	[ -e "$pending" ] || return 0
+	if ! on_node systemctl restart containerd; then
 		mv "$before" "$config"
-		restart || :
+		on_node systemctl restart containerd || :
 		rm -f "$pending"
 		# To end would be to be started again, and containerd with it.
-		echo "brig: containerd does not start with the handler; its config.toml is as it was" >&2
-		exec sleep 2147483647
+		echo "brig: containerd does not start with $1; its config.toml is as it was" >&2
+		rest
 	fi
 	rm -f "$pending" "$before"
+}
+
+install() {
+	put_binary
+	[ -e "$config" ] || echo 'version = 2' >"$config"
+	if ! has_handler; then
+		# A version 3 of the file, containerd 2's own, has another name for the plugin; in a
+		# file without a version containerd would not find the table.
+		case $(sed -n 's/^version *= *\([0-9]*\).*/\1/p' "$config") in
+		2) plugin=io.containerd.grpc.v1.cri ;;
+		3) plugin=io.containerd.cri.v1.runtime ;;
+		*) fail "containerd's config.toml has no line \"version = 2\" or 3, and the handler needs one" ;;
+		esac
+		change with_handler
+	fi
+	settle 'the handler'
+}
+
+# wait_for_containers returns when none is left that brig made.
+wait_for_containers() {
+	while [ -e /host/bin/brig ]; do
+		list=$(on_node /usr/local/bin/brig --root /run/containerd/runc/k8s.io list -q)
+		[ -n "$list" ] || return 0
+		sleep 10
+	done
+}
+
+remove() {
+	! grep -q '^[[:space:]]*default_runtime_name *= *"brig"' "$config" ||
+		fail "default_runtime_name in containerd's config.toml is brig: without the handler no pod would start"
+	wait_for_containers
+	if has_handler; then
+		change without_handler
+	fi
+	settle 'the handler gone'
+	wait_for_containers # of pods that came meanwhile
+	rm -f /host/bin/brig
+}
+
+if [ "${REMOVE:-false}" = true ]; then
+	remove
+else
+	install
 fi
-touch /tmp/installed
-exec sleep 2147483647
+touch /tmp/ready
+rest

@@ -60,7 +60,7 @@ func TestScenarios(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			for _, s := range g.scenarios {
 				t.Run(s.name, func(t *testing.T) {
-					ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+					ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 					defer cancel()
 					k := &kubelet{T: t, runtime: client, ctx: ctx, logs: t.TempDir()}
 					defer shell(t, "leave")
@@ -188,12 +188,17 @@ func (k *kubelet) removePods() {
 		k.Error(err)
 	}
 	for _, p := range list.GetItems() {
-		if _, err := k.runtime.StopPodSandbox(ctx, &runtime.StopPodSandboxRequest{PodSandboxId: p.Id}); err != nil {
-			k.Error(err)
-		}
-		if _, err := k.runtime.RemovePodSandbox(ctx, &runtime.RemovePodSandboxRequest{PodSandboxId: p.Id}); err != nil {
-			k.Error(err)
-		}
+		k.removePod(p.Id)
+	}
+}
+
+func (k *kubelet) removePod(id string) {
+	ctx := context.Background()
+	if _, err := k.runtime.StopPodSandbox(ctx, &runtime.StopPodSandboxRequest{PodSandboxId: id}); err != nil {
+		k.Error(err)
+	}
+	if _, err := k.runtime.RemovePodSandbox(ctx, &runtime.RemovePodSandboxRequest{PodSandboxId: id}); err != nil {
+		k.Error(err)
 	}
 }
 

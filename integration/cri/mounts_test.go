@@ -97,9 +97,10 @@ var mounts = group{"mounts", []scenario{
 	}},
 	{"a device", func(k *kubelet) {
 		c := k.pod().sleeper(func(c *runtime.ContainerConfig) {
-			c.Devices = []*runtime.Device{{HostPath: "/dev/zero", ContainerPath: "/dev/mine", Permissions: "r"}}
+			c.Devices = []*runtime.Device{{HostPath: "/dev/vda", ContainerPath: "/dev/mine", Permissions: "r"}}
 		})
 		k.equal(c.exec("sh", "-c", "head -c 3 /dev/mine | wc -c"), "3")
+		c.fails("sh", "-c", ": >>/dev/mine")
 		c.fails("sh", "-c", "mknod /tmp/d b 254 0 && head -c 1 /tmp/d")
 	}},
 	{"a source that is not there", func(k *kubelet) {

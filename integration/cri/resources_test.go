@@ -1,6 +1,11 @@
 package cri
 
-import runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
+import (
+	"os/exec"
+	"strings"
+
+	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
 
 func limit(bytes int64) func(*runtime.ContainerConfig) {
 	return func(c *runtime.ContainerConfig) { c.Linux.Resources.MemoryLimitInBytes = bytes }
@@ -35,6 +40,9 @@ var resources = group{"resources", []scenario{
 		})
 		k.check(err)
 		k.equal(c.exec("cat", "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/cpu.max"), "100663296\n20000 100000")
+		if w := c.exec("cat", "/sys/fs/cgroup/cpu.weight"); w != "20" && w != "59" { // by either formula
+			k.Fatalf("the weight is %s", w)
+		}
 	}},
 	{"updated by systemd", func(k *kubelet) {
 		p, err := k.tryPod("tested-systemd", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
@@ -44,6 +52,11 @@ var resources = group{"resources", []scenario{
 			ContainerId: c.id, Linux: &runtime.LinuxContainerResources{MemoryLimitInBytes: 96 << 20},
 		})
 		k.check(err)
+		k.equal(c.exec("cat", "/sys/fs/cgroup/memory.max"), "100663296")
+		out, err := exec.Command("systemctl", "show", "-p", "MemoryMax", "cri-containerd-"+c.id+".scope").Output()
+		k.check(err)
+		k.equal(strings.TrimSpace(string(out)), "MemoryMax=100663296")
+		k.check(exec.Command("systemctl", "daemon-reload").Run())
 		k.equal(c.exec("cat", "/sys/fs/cgroup/memory.max"), "100663296")
 	}},
 	{"killed for its memory", func(k *kubelet) {

@@ -17,11 +17,8 @@ const (
 var rollout = group{"rollout", []scenario{
 	{"the DaemonSet installs brig and its handler", func(k *kubelet) {
 		before := k.withoutBrig()
-		installer := k.installer(newer(k, before))
-		k.eventually("its probe succeeds", func() bool {
-			r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: installer.id, Cmd: daemonSet(k.T).Spec.Template.Spec.Containers[0].ReadinessProbe.Exec.Command})
-			return err == nil && r.ExitCode == 0
-		})
+		installer := k.installer(handler, newer(k, before))
+		k.eventually("its probe succeeds", installer.probe)
 		ready(k.T, k.runtime)
 		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 		k.check(err)
@@ -39,7 +36,7 @@ var rollout = group{"rollout", []scenario{
 		text, err := exec.Command("containerd", "config", "migrate").Output()
 		k.check(err)
 		k.check(os.WriteFile(config, text, 0o644))
-		k.installer(newer(k, before))
+		k.installer(handler, newer(k, before))
 		k.eventually("it has the handler", func() bool {
 			_, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 			return err == nil
@@ -58,11 +55,8 @@ var rollout = group{"rollout", []scenario{
 		daemon := containerd(k)
 		program, err := os.ReadFile(brig)
 		k.check(err)
-		installer := k.installer(program)
-		k.eventually("its probe succeeds", func() bool {
-			r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: installer.id, Cmd: []string{"test", "-e", "/tmp/installed"}})
-			return err == nil && r.ExitCode == 0
-		})
+		installer := k.installer(handler, program)
+		k.eventually("its probe succeeds", installer.probe)
 		after, err := os.ReadFile(config)
 		k.check(err)
 		k.equal(string(after), string(before))
@@ -71,7 +65,72 @@ var rollout = group{"rollout", []scenario{
 		}
 		k.equal(containerd(k), daemon)
 	}},
+	{"the DaemonSet takes brig away when its last pod is gone", func(k *kubelet) {
+		program := k.withoutBrig()
+		defer putBinary(k, program) // it is the runtime that what is left is looked for with
+		before, err := os.ReadFile(config)
+		k.check(err)
+		k.eventually("brig is there", k.installer("runc", program).probe)
+		ready(k.T, k.runtime)
+		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+		k.check(err)
+		remover := k.installer("runc", program, &runtime.KeyValue{Key: "REMOVE", Value: []byte("true")})
+		k.equal(p.sleeper().exec("sh", "-c", "sleep 12; echo up"), "up")
+		if remover.probe() {
+			k.Fatal("it did not wait")
+		}
+		k.removePod(p.id)
+		k.eventually("brig is gone", func() bool {
+			_, err := os.Stat(brig)
+			return os.IsNotExist(err)
+		})
+		k.eventually("its probe succeeds", remover.probe)
+		after, err := os.ReadFile(config)
+		k.check(err)
+		k.equal(strings.TrimSpace(string(after)), strings.TrimSpace(string(before)))
+		ready(k.T, k.runtime)
+		_, err = k.tryPod("brig")
+		k.refused(err, `no runtime for "brig" is configured`)
+	}},
+	{"the DaemonSet comes to a containerd that does not start with the handler", func(k *kubelet) {
+		program := k.withoutBrig()
+		before, err := os.ReadFile(config)
+		k.check(err)
+		const dir = "/etc/systemd/system/containerd.service.d"
+		k.check(os.MkdirAll(dir, 0o755))
+		k.Cleanup(func() { os.RemoveAll(dir); shell(k.T, "systemctl daemon-reload") })
+		k.check(os.WriteFile(dir+"/refuse.conf", []byte("[Service]\nExecStartPre=/bin/sh -c '! grep -q runtimes.brig "+config+"'\n"), 0o644))
+		shell(k.T, "systemctl daemon-reload")
+		installer := k.installer(handler, newer(k, program))
+		k.eventually("it says so", func() bool {
+			said, err := os.ReadFile(installer.log)
+			return err == nil && strings.Contains(string(said), "does not start with the handler")
+		})
+		ready(k.T, k.runtime)
+		after, err := os.ReadFile(config)
+		k.check(err)
+		k.equal(string(after), string(before))
+		if installer.probe() {
+			k.Fatal("it says that it is ready")
+		}
+		k.equal(installer.status().State, runtime.ContainerState_CONTAINER_RUNNING)
+		k.equal(k.pod().sleeper().exec("echo", "up"), "up")
+	}},
 }}
+
+// probe is the readiness probe of the DaemonSet.
+func (c *container) probe() bool {
+	command := daemonSet(c.T).Spec.Template.Spec.Containers[0].ReadinessProbe.Exec.Command
+	r, err := c.runtime.ExecSync(c.ctx, &runtime.ExecSyncRequest{ContainerId: c.id, Cmd: command})
+	return err == nil && r.ExitCode == 0
+}
+
+// putBinary puts a brig in the place of another, in one step.
+func putBinary(k *kubelet, program []byte) {
+	k.Helper()
+	k.check(os.WriteFile(brig+".old", program, 0o755))
+	k.check(os.Rename(brig+".old", brig))
+}
 
 // containerd is its process.
 func containerd(k *kubelet) string {
@@ -97,8 +156,7 @@ func (k *kubelet) withoutBrig() []byte {
 	shell(k.T, "systemctl restart containerd; until_true ctr version")
 	ready(k.T, k.runtime)
 	k.Cleanup(func() {
-		k.check(os.WriteFile(brig+".old", program, 0o755))
-		k.check(os.Rename(brig+".old", brig))
+		putBinary(k, program)
 		k.check(os.WriteFile(config, text, 0o644))
 		shell(k.T, "systemctl restart containerd; until_true ctr version")
 		ready(k.T, k.runtime)
@@ -112,7 +170,7 @@ func (k *kubelet) withoutBrig() []byte {
 func newer(k *kubelet, program []byte) []byte { return append(bytes.Clone(program), 0) }
 
 // installer carries out what the DaemonSet says, with a program as its brig.
-func (k *kubelet) installer(program []byte) *container {
+func (k *kubelet) installer(handler string, program []byte, env ...*runtime.KeyValue) *container {
 	k.Helper()
 	spec := daemonSet(k.T).Spec.Template.Spec
 	of := spec.Containers[0]
@@ -120,14 +178,16 @@ func (k *kubelet) installer(program []byte) *container {
 	script, err := os.ReadFile("../../docs/kubernetes/install.sh")
 	k.check(err)
 	k.check(os.WriteFile(k.logs+"/install.sh", script, 0o755))
-	p := k.pod(func(c *runtime.PodSandboxConfig) {
+	p, err := k.tryPod(handler, func(c *runtime.PodSandboxConfig) {
 		c.Linux.SecurityContext.Privileged = *of.SecurityContext.Privileged
 		if spec.HostPID {
 			c.Linux.SecurityContext.NamespaceOptions.Pid = runtime.NamespaceMode_NODE
 		}
 	})
+	k.check(err)
 	return p.create(of.Command, with(func(s *runtime.LinuxContainerSecurityContext) { s.Privileged = *of.SecurityContext.Privileged }),
 		limit(of.Resources.Limits.Memory().Value()), func(c *runtime.ContainerConfig) {
+			c.Envs = env
 			// What the Dockerfile copies.
 			c.Mounts = append(c.Mounts, &runtime.Mount{HostPath: k.logs + "/brig", ContainerPath: "/brig", Readonly: true},
 				&runtime.Mount{HostPath: k.logs + "/install.sh", ContainerPath: "/install.sh", Readonly: true})

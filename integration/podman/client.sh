@@ -14,6 +14,14 @@ rootless() {
 	as_user podman --runtime "$RUNTIME" "$@"
 }
 
+# own makes a directory of the user's, with a file.
+own() {
+	rm -rf /var/tmp/own
+	mkdir /var/tmp/own
+	echo outside >/var/tmp/own/file
+	chown -R tester: /var/tmp/own
+}
+
 setup() {
 	box_tar
 	podman image exists $image || podman import -c 'CMD ["sh"]' /var/tmp/box.tar $image

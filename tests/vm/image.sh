@@ -69,7 +69,7 @@ install() {
 # What calls a runtime, and what that needs for networks, storage and an init.
 clients() {
 	install podman buildah conmon netavark aardvark-dns containernetworking-plugins iptables nftables passt \
-		slirp4netns fuse-overlayfs catatonit containerd docker.io docker-cli docker-buildx jq socat ca-certificates nginx
+		slirp4netns fuse-overlayfs catatonit containerd docker.io docker-cli docker-buildx docker-compose jq socat ca-certificates nginx
 	for unit in nginx.service docker.service docker.socket containerd.service podman.socket podman.service podman-restart.service \
 		podman-auto-update.timer podman-clean-transient.service; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
