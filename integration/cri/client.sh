@@ -1,5 +1,5 @@
 # containerd's CRI plugin, with handlers for the runtime under test: "tested", and
-# "tested-systemd" whose cgroups are made by systemd. The scenarios are in Go.
+# "tested-systemd" whose cgroups are made by systemd; and runc. The scenarios are in Go.
 setup() {
 	mkdir -p /etc/containerd /opt/cni /etc/cni/net.d
 	ln -sfn /usr/lib/cni /opt/cni/bin
@@ -19,6 +19,8 @@ setup() {
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested-systemd.options]
 		BinaryName = "$RUNTIME"
 		SystemdCgroup = true
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+		runtime_type = "io.containerd.runc.v2"
 	EOF
 	cat >/etc/cni/net.d/10-box.conflist <<-'EOF'
 		{ "cniVersion": "1.0.0", "name": "box", "plugins": [

@@ -101,7 +101,7 @@ var mounts = group{"mounts", []scenario{
 		})
 		k.equal(c.exec("sh", "-c", "head -c 3 /dev/mine | wc -c"), "3")
 		c.fails("sh", "-c", ": >>/dev/mine")
-		c.fails("sh", "-c", "mknod /tmp/d b 254 0 && head -c 1 /tmp/d")
+		c.fails("sh", "-c", "mknod /tmp/d b 254 16 && head -c 1 /tmp/d")
 	}},
 	{"a source that is not there", func(k *kubelet) {
 		_, err := k.pod().tryCreate([]string{"true"}, mount(&runtime.Mount{HostPath: "/proc/no-such", ContainerPath: "/data"}))
