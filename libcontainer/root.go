@@ -209,7 +209,7 @@ func (d *directory) foreign() bool {
 		return false
 	}
 	if there(stateFile) {
-		return true
+		return !there(journalFile) // brig may have made both in the meantime
 	}
 	fd, err := unix.Openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
