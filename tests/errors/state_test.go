@@ -153,8 +153,17 @@ func existing(verbs ...string) func(*testing.T, *world) {
 	}
 }
 
-// damaged is a container whose file holds something else.
+// damaged is a container of brig's, which has a journal, whose file holds something else.
 func damaged(file, text string) func(*testing.T, *world) {
+	return func(t *testing.T, w *world) {
+		t.Helper()
+		write(t, w.state+"/"+w.id+"/journal", "", 0o600)
+		holds(file, text)(t, w)
+	}
+}
+
+// holds is a container whose directory has a file.
+func holds(file, text string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) {
 		t.Helper()
 		write(t, w.state+"/"+w.id+"/"+file, text, 0o600)
@@ -181,5 +190,12 @@ func TestLifecycle(t *testing.T) {
 		{name: "state.json is empty", prepare: damaged("state.json", ""), args: verb("kill", id), want: want{op: `state.json of "errors" is damaged`, errno: "EBADMSG"}},
 		{name: "the journal is damaged", prepare: damaged("journal", "mount /etc\n"), args: verb("delete", "--force", id), want: want{op: `journal: "mount /etc"`, errno: "EBADMSG"}},
 		{name: "a file that is not brig's", prepare: damaged("other", ""), args: verb("delete", "--force", id), want: want{op: `remove the state directory of "errors"`, errno: "ENOTEMPTY"}},
+		{name: "a container of runc", prepare: holds("state.json", runcState), args: verb("state", id), want: want{op: "container errors was not made by brig: another runtime keeps it"}},
+		{name: "a container of runc, killed", prepare: holds("state.json", runcState), args: verb("kill", id), want: want{op: "container errors was not made by brig: another runtime keeps it"}},
+		{name: "a container of runc, deleted", prepare: holds("state.json", runcState), args: verb("delete", "--force", id), want: want{op: "container errors was not made by brig: another runtime keeps it"}},
+		{name: "a container of crun, started", prepare: holds("status", "{}"), args: verb("start", id), want: want{op: "container errors was not made by brig: another runtime keeps it"}},
 	})
 }
+
+// runcState is how runc begins its own.
+const runcState = `{"id": "errors", "init_process_pid": 7, "config": {"rootfs": "/"}}`
