@@ -83,6 +83,24 @@ func (n *node) leaves(restarts int, ready bool) {
 	}
 }
 
+// TestRolloutGoesBackInterrupted kills it when it has put the configuration back and not
+// restarted containerd; the next run finds one that cannot start, and goes back once more.
+func TestRolloutGoesBackInterrupted(t *testing.T) {
+	n := newNode(t, "version = 2\n")
+	refuses := "! grep -q runtimes.brig " + n.dir + "/host/containerd/config.toml"
+	if _, err := n.install(refuses + " && kill -9 $PPID; exit 1"); err == nil {
+		t.Fatal("it was not killed")
+	}
+	out, err := n.install(refuses)
+	if err != nil || !strings.Contains(out, "does not start with the handler") {
+		t.Errorf("%v: %s", err, out)
+	}
+	n.leaves(4, false)
+	if got := n.read("host/containerd/config.toml"); got != "version = 2\n" {
+		t.Errorf("the configuration is\n%s", got)
+	}
+}
+
 const handlerOf2 = "\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig]\n"
 
 // TestRollout installs on nodes of each kind, and once more, which changes nothing.
@@ -211,9 +229,10 @@ func TestRolloutBackRefusals(t *testing.T) {
 		restarts              int
 		fails                 bool
 	}{
-		"the default":               {"version = 2\n[plugins.x.containerd]\n  default_runtime_name = \"brig\"\n" + handlerOf2, "exit 0", "no pod would start", 0, true},
-		"containerd does not start": {"version = 2\n" + handlerOf2, "grep -q runtimes.brig DIR/host/containerd/config.toml", "does not start with the handler gone", 2, false},
-		"the list fails":            {"version = 2\n" + handlerOf2, "exit 0", "", 0, true},
+		"the default":                  {"version = 2\n[plugins.x.containerd]\n  default_runtime_name = \"brig\"\n" + handlerOf2, "exit 0", "no pod would start", 0, true},
+		"containerd does not start":    {"version = 2\n" + handlerOf2, "grep -q runtimes.brig DIR/host/containerd/config.toml", "does not start with the handler gone", 2, false},
+		"the default, in other quotes": {"version = 3\n[plugins.x.containerd]\ndefault_runtime_name = 'brig'\n" + handlerOf2, "exit 0", "no pod would start", 0, true},
+		"the list fails":               {"version = 2\n" + handlerOf2, "exit 0", "", 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, c.config)

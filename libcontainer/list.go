@@ -61,11 +61,8 @@ func (r *Runtime) listed(id string) (*State, error) {
 	}
 	defer d.close()
 	s, err := d.state()
-	switch {
-	case err != nil && d.foreign():
+	if err != nil && d.foreign() {
 		return nil, nil
-	case err == nil && id[0] == '.' && s.Status == Stopped && s.Bundle == "":
-		return nil, nil // it has no record: crun's .cache
 	}
 	return s, err
 }

@@ -51,7 +51,8 @@ without_handler() {
 # change COMMAND: the configuration becomes what the command prints, and stays as
 # readable as it was.
 change() {
-	[ -e "$pending" ] || cp -p "$config" "$before"
+	# Interrupted while it went back, it has no older one.
+	[ -e "$pending" ] && [ -e "$before" ] || cp -p "$config" "$before"
 	cp -p "$config" "$config.new"
 	"$1" >"$config.new"
 	: >"$pending"
@@ -98,7 +99,7 @@ wait_for_containers() {
 }
 
 remove() {
-	! grep -q '^[[:space:]]*default_runtime_name *= *"brig"' "$config" ||
+	! grep -q '^[[:space:]]*default_runtime_name *= *["'\'']brig["'\'']' "$config" ||
 		fail "default_runtime_name in containerd's config.toml is brig: without the handler no pod would start"
 	wait_for_containers
 	if has_handler; then
