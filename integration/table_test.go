@@ -31,7 +31,7 @@ func (r *row) add(name string, brig, crun vm.Result, why string) {
 	switch brig.Action {
 	case "pass":
 		r.passed++
-		if crun.Action == "fail" {
+		if crun.Action != "pass" {
 			r.more = append(r.more, strings.ReplaceAll(name, "_", " ")+": "+words(crun))
 		}
 	case "skip":
@@ -75,7 +75,7 @@ func (t *table) put(r row) {
 const (
 	skipTitle = "## Skipped"
 	failTitle = "## Fails with both"
-	moreTitle = "## Passes with brig and fails with crun"
+	moreTitle = "## Passes with brig and not with crun"
 )
 
 func (t *table) String() string {
@@ -151,12 +151,13 @@ func TestTable(t *testing.T) {
 	r.add("run/a_b", vm.Result{Action: "pass"}, vm.Result{Action: "pass"}, "")
 	r.add("run/c", vm.Result{Action: "pass"}, vm.Result{Action: "fail", Output: "=== RUN x\nFAILED: no such file\n    scenario_test.go:70: run/c: exit status 1\n"}, "")
 	r.add("run/e", vm.Result{Action: "skip", Output: "    pods_test.go:3: too old\n--- SKIP: run/e\n"}, vm.Result{Action: "skip"}, "")
+	r.add("run/f", vm.Result{Action: "pass"}, vm.Result{Action: "skip", Output: "SKIP: crun has none\n"}, "")
 	r.add("run/d", vm.Result{Action: "fail"}, vm.Result{Action: "fail"}, "the kernel has none")
 	page := (&table{rows: []row{r}}).String()
 	for _, want := range []string{
-		"| podman | podman 5 | trixie | 6.12 | 0123456 | 4 | 2 | 1 |\n",
+		"| podman | podman 5 | trixie | 6.12 | 0123456 | 5 | 3 | 1 |\n",
 		failTitle + "\n\n- podman, trixie: run/d: the kernel has none\n",
-		moreTitle + "\n\n- podman, trixie: run/c: no such file\n",
+		moreTitle + "\n\n- podman, trixie: run/c: no such file\n- podman, trixie: run/f: crun has none\n",
 		skipTitle + "\n\n- podman, trixie: run/e: too old\n",
 	} {
 		if !strings.Contains(page, want) {
