@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ type table struct{ rows []row }
 // row is a client on a machine.
 type row struct {
 	client, machine, version, kernel string
-	commit                           string // of brig, its first digits
+	commit                           string // of brig, its first digits; + behind them where more was changed
 	all, passed, other               int
 	more                             []string // passed with brig and not with crun, with what that said
 	failed                           []string // with both, with the reason
@@ -173,6 +174,36 @@ func TestTable(t *testing.T) {
 	_, rows, _ := strings.Cut(later.String(), "| --- |\n")
 	if want := "| podman | podman 5 | trixie | 6.12 | 89abcde | 4 | 4 | 0 |\n| podman | podman 6 | sid | 7.0 | 89abcde | 1 | 1 | 0 |\n"; rows != want {
 		t.Errorf("the rows after a later run: %s", rows)
+	}
+}
+
+// TestAltered is a tree in which the page was written, and then a scenario.
+func TestAltered(t *testing.T) {
+	dir := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@localhost"}, args...)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	write := func(name, text string) {
+		t.Helper()
+		must(t, os.WriteFile(dir+"/"+name, []byte(text), 0o644))
+	}
+	git("init", "-q")
+	must(t, os.Mkdir(dir+"/docs", 0o755))
+	write("docs/compatibility.md", "before")
+	git("add", ".")
+	git("commit", "-qm", "one")
+	write("docs/compatibility.md", "after")
+	if altered(t, dir) {
+		t.Error("the page counts")
+	}
+	write("run.txt", "")
+	if !altered(t, dir) {
+		t.Error("a new scenario does not count")
 	}
 }
 

@@ -42,6 +42,7 @@ for task; do
 		;;
 	test)
 		static_busybox || missing="$missing busybox-static"
+		need git git
 		need strace strace
 		need uidmap newuidmap
 		need procps kill
