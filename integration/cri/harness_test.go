@@ -136,10 +136,11 @@ func (k *kubelet) refused(err error, words string) {
 	}
 }
 
-// eventually waits for a condition.
+// eventually waits for a condition, for longer than an emulated machine takes to look
+// for containers every ten seconds and to restart containerd after that.
 func (k *kubelet) eventually(what string, is func() bool) {
 	k.Helper()
-	for range 300 {
+	for range 1200 {
 		if is() {
 			return
 		}
