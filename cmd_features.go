@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 
+	"brig/cgroups/systemd"
 	"brig/libcontainer/fault"
 	"brig/libcontainer/spec"
 
@@ -66,6 +67,7 @@ func supported() *features.Features {
 			"io.github.brig.version": version,
 			"io.github.brig.commit":  commit,
 		},
+		PotentiallyUnsafeConfigAnnotations: append([]string{systemd.AnnotationPrefix}, spec.Annotations()...),
 	}
 }
 

@@ -8,15 +8,15 @@ import (
 	"brig/libcontainer/fault"
 )
 
-// prefix is that of the annotations with properties of the scope.
-const prefix = "org.systemd.property."
+// AnnotationPrefix is that of the annotations with properties of the scope.
+const AnnotationPrefix = "org.systemd.property."
 
 // Annotations are the properties that the config's annotations ask for, sorted.
 // Those that would undo what brig sets, or run something, are refused.
 func Annotations(annotations map[string]string) ([]Property, *fault.Error) {
 	var list []Property
 	for key, value := range annotations {
-		name, found := strings.CutPrefix(key, prefix)
+		name, found := strings.CutPrefix(key, AnnotationPrefix)
 		if !found {
 			continue
 		}

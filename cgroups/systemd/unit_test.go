@@ -145,9 +145,9 @@ func TestAnnotations(t *testing.T) {
 		"KillSignal=byte 300":              "! is no value of a property",
 	} {
 		name, value, _ := strings.Cut(annotation, "=")
-		list, err := Annotations(map[string]string{prefix + name: value, "other": "'x'"})
+		list, err := Annotations(map[string]string{AnnotationPrefix + name: value, "other": "'x'"})
 		switch want, bad := strings.CutPrefix(want, "! "); {
-		case bad && (err == nil || !strings.Contains(err.Error(), want) || err.Pointer != "/annotations/"+prefix+name):
+		case bad && (err == nil || !strings.Contains(err.Error(), want) || err.Pointer != "/annotations/"+AnnotationPrefix+name):
 			t.Errorf("%s: %v, %v", annotation, list, err)
 		case !bad && (err != nil || text(list) != want):
 			t.Errorf("%s: %s, %v", annotation, text(list), err)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"brig/libcontainer/fault"
+	"brig/libcontainer/spec"
 	"brig/nsenter"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -75,7 +76,7 @@ func (c *compiler) joinNamespaces() {
 		}
 	}
 	user(c.in.Host.Rootless)
-	if c.in.Host.SetgroupsDenied && !c.in.Host.Rootless && c.in.Join == nil {
+	if c.in.Host.SetgroupsDenied && !spec.KeepsGroups(c.spec) && !c.in.Host.Rootless && c.in.Join == nil {
 		// The namespace that is joined lets nobody drop the groups of the caller.
 		c.step("/linux/namespaces", "drop the supplementary groups")
 		c.b.Call(nsenter.Setgroups, nsenter.Imm(0), nsenter.Null())
@@ -156,7 +157,7 @@ func (c *compiler) becomeRoot() {
 	gid, uid := rootID(c.spec.Linux.GIDMappings), rootID(c.spec.Linux.UIDMappings)
 	c.step("/linux/gidMappings", "take the container's root group")
 	c.b.Call(nsenter.Setresgid, nsenter.Imm(gid), nsenter.Imm(gid), nsenter.Imm(gid))
-	if !c.in.Host.SetgroupsDenied {
+	if !c.keepsGroups() {
 		c.b.Call(nsenter.Setgroups, nsenter.Imm(0), nsenter.Null())
 	}
 	c.step("/linux/uidMappings", "take the container's root user")

@@ -4,14 +4,24 @@ import (
 	"encoding/binary"
 
 	"brig/libcontainer/fault"
+	"brig/libcontainer/spec"
 	"brig/nsenter"
 
 	"golang.org/x/sys/unix"
 )
 
-// groups sets the supplementary groups, always, even to none: what the caller
-// had must not leak in (CVE-2022-2989 and its kin).
+// keepsGroups says that the supplementary groups of the caller stay: nobody can drop
+// them, or an annotation of the config wants them.
+func (c *compiler) keepsGroups() bool {
+	return c.in.Host.SetgroupsDenied || spec.KeepsGroups(c.spec)
+}
+
+// groups sets the supplementary groups, even to none: what the caller had must not
+// leak in (CVE-2022-2989 and its kin).
 func (c *compiler) groups() {
+	if spec.KeepsGroups(c.spec) {
+		return
+	}
 	list := c.spec.Process.User.AdditionalGids
 	if c.in.Host.SetgroupsDenied {
 		if len(list) > 0 {
@@ -49,7 +59,7 @@ func (c *compiler) gid() {
 func (c *compiler) uid() {
 	id := uint64(c.spec.Process.User.UID)
 	c.step("/process/user/uid", "set the user")
-	if c.in.Host.SetgroupsDenied {
+	if c.keepsGroups() {
 		c.b.Call(nsenter.Prctl, nsenter.Imm(unix.PR_SET_KEEPCAPS), nsenter.Imm(1))
 	}
 	c.b.Call(nsenter.Setresuid, nsenter.Imm(id), nsenter.Imm(id), nsenter.Imm(id))

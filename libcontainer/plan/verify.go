@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"brig/libcontainer/fault"
+	"brig/libcontainer/spec"
 	"brig/nsenter"
 	"brig/seccomp"
 
@@ -22,6 +23,7 @@ type Requirements struct {
 	Secret          seccomp.Secret
 	ReadonlyRoot    bool
 	SetgroupsDenied bool
+	KeepsGroups     bool // of the caller
 	NoPivot         bool
 	Detached        bool
 	Join            *Joined
@@ -46,6 +48,7 @@ func requirementsOf(in *Input) Requirements {
 		Secret:          in.Secret,
 		ReadonlyRoot:    in.Spec.Root.Readonly,
 		SetgroupsDenied: in.Host.SetgroupsDenied,
+		KeepsGroups:     spec.KeepsGroups(in.Spec),
 		NoPivot:         in.NoPivot,
 		Detached:        in.detached(),
 		RootFD:          in.rootFD(),

@@ -43,6 +43,7 @@ var variants = [...]struct {
 	}},
 	{"shared", func(in *Input) { in.Spec.Linux.RootfsPropagation = "rshared" }},
 	{"read-only tmpfs", func(in *Input) { in.Spec.Mounts[1].Options = []string{"ro"} }},
+	{"groups of the caller", keptGroups},
 	{"bound /dev", func(in *Input) {
 		in.Spec.Mounts[1] = specs.Mount{Destination: "/dev", Source: "/dev", Options: []string{"rbind"}}
 	}},
@@ -50,6 +51,10 @@ var variants = [...]struct {
 
 func withoutGroups(in *Input) {
 	in.Host.SetgroupsDenied, in.Spec.Process.User.AdditionalGids = true, nil
+}
+
+func keptGroups(in *Input) {
+	in.Spec.Annotations = map[string]string{"run.oci.keep_original_groups": "1"}
 }
 
 // listened gives the filter a listener.
@@ -111,6 +116,8 @@ func TestVerifyHoldsToTheConfig(t *testing.T) {
 		{"no filter", "not wanted", nil, func(r *Requirements) { r.Seccomp = false }},
 		{"a read-only root", "read-only", func(in *Input) { in.Spec.Root.Readonly = false }, func(r *Requirements) { r.ReadonlyRoot = true }},
 		{"groups", "no setgroups", func(in *Input) { rootless(in); withoutGroups(in) }, func(r *Requirements) { r.SetgroupsDenied = false }},
+		{"groups of the config", "no setgroups", keptGroups, func(r *Requirements) { r.KeepsGroups = false }},
+		{"groups of the caller", "are to stay", nil, func(r *Requirements) { r.KeepsGroups = true }},
 		{"pivot_root", "no enter the root", func(in *Input) { in.NoPivot = true }, func(r *Requirements) { r.NoPivot = false }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,6 +9,9 @@ import (
 // contextAnnotation chooses for which of SELinux's mount options the mount label is.
 const contextAnnotation = "run.oci.mount_context_type"
 
+// Annotations are those of the config that change what brig does, beside the properties of scopes.
+func Annotations() []string { return []string{groupsAnnotation, contextAnnotation} }
+
 // ContextType is the mount option that takes /linux/mountLabel.
 func ContextType(s *specs.Spec) string {
 	if kind, ok := s.Annotations[contextAnnotation]; ok {

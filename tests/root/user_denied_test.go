@@ -21,7 +21,9 @@ func TestJoinsUserNamespaceWithoutGroups(t *testing.T) {
 	b.user = &syscall.Credential{Uid: 0, Gid: 0, Groups: []uint32{7, 8}}
 	equal(t, b.run("cat /proc/self/setgroups; echo $(grep Groups /proc/self/status)"), "deny\nGroups:")
 
-	b.patch(`{"process":{"user":{"additionalGids":[0]}}}`)
+	b.patch(`{"annotations":{"run.oci.keep_original_groups":"1"}}`)
+	equal(t, b.run("echo $(grep Groups /proc/self/status)"), "Groups: 65534 65534")
+	b.patch(`{"annotations":null,"process":{"user":{"additionalGids":[0]}}}`)
 	b.save()
 	const want = "/process/user/additionalGids: the user namespace denies setgroups, and so has no additional groups"
 	if r := b.brig("run", "--bundle", b.bundle, b.id); r.code == 0 || !strings.Contains(r.err, want) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -233,4 +234,30 @@ func TestKeyring(t *testing.T) {
 			t.Error("there is a session keyring of the container")
 		}
 	})
+}
+
+// The groups of the caller come to the payload, to exec and to hooks in the container when
+// an annotation asks for them, and to nobody otherwise.
+func TestCallersGroups(t *testing.T) {
+	const show = "echo $(grep Groups /proc/self/status)"
+	for _, c := range []struct{ name, patch, want string }{
+		{"without the annotation", `{}`, "Groups:"},
+		{"a no", `{"annotations":{"run.oci.keep_original_groups":"0"}}`, "Groups:"},
+		{"kept", `{"annotations":{"run.oci.keep_original_groups":"1"}}`, "Groups: 7 70000"},
+		{"kept in the place of others", `{"annotations":{"run.oci.keep_original_groups":"1"},"process":{"user":{"additionalGids":[5]}}}`, "Groups: 7 70000"},
+		{"kept by another user", `{"annotations":{"run.oci.keep_original_groups":"1"},"process":{"user":{"uid":1000,"gid":1001}}}`, "Groups: 7 70000"},
+		{"kept in a user namespace", withUserNamespace[:len(withUserNamespace)-1] + `,"annotations":{"run.oci.keep_original_groups":"1"}}`, "Groups: 65534 65534"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, c.patch)
+			b.user = &syscall.Credential{Uid: 0, Gid: 0, Groups: []uint32{7, 70000}}
+			equal(t, b.run(show), c.want)
+			b.args("/bin/sleep", "1000")
+			b.create()
+			b.ok("start", b.id)
+			equal(t, strings.TrimSuffix(b.ok("exec", b.id, "sh", "-c", show), "\n"), c.want)
+			b.ok("delete", "--force", b.id)
+		})
+	}
 }
