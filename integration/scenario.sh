@@ -156,6 +156,7 @@ root_files() {
 	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home:/bin/sh\n' >"$1/etc/passwd"
 	printf 'root:x:0:\nuser:x:1000:\nextra:x:2000:user\n' >"$1/etc/group"
 	echo 'of the image' >"$1/usr/share/file"
+	ln -s /home "$1/link"
 }
 
 # box_tar makes /var/tmp/box.tar of such a root, once.
@@ -182,6 +183,19 @@ box_archive() {
 	tar -C $dir -cf "$1" manifest.json config.json layer.tar
 }
 
+# write_cdi prints the description of a device for CDI, whose hook leaves /tmp/cdi-state.
+write_cdi() {
+	rm -f /tmp/cdi-state
+	mkdir -p /var/tmp/cdi
+	echo driver >/var/tmp/cdi/file
+	cat <<-'EOF'
+		{ "cdiVersion": "0.5.0", "kind": "box.test/dev", "devices": [{ "name": "one", "containerEdits": {
+		  "env": ["CDI=yes"], "deviceNodes": [{ "path": "/dev/mine", "hostPath": "/dev/vda", "permissions": "r" }],
+		  "mounts": [{ "hostPath": "/var/tmp/cdi", "containerPath": "/driver", "options": ["ro", "bind"] }],
+		  "hooks": [{ "hookName": "createContainer", "path": "/bin/sh", "args": ["sh", "-c", "cat >/tmp/cdi-state"] }] } }] }
+	EOF
+}
+
 # start_containerd starts it anew; the machine has it masked.
 start_containerd() {
 	rm -f /etc/systemd/system/containerd.service
@@ -199,16 +213,32 @@ as_user() {
 # What is left would be found after each scenario to come as well: it is removed, so that
 # it counts once.
 
-# no_container [--root DIR]: brig has none left there.
+# no_container [--root DIR]: brig has none left there, nothing that it warns of, and none of
+# its own processes and scopes.
 no_container() {
 	[ "$runtime" = brig ] || return 0
 	local list id
-	list=$("$RUNTIME" "$@" list -q)
-	[ -n "$list" ] || return 0
-	for id in $list; do
-		"$RUNTIME" "$@" delete --force "$id" || :
+	list=$("$RUNTIME" "$@" list -q 2>&1)
+	if [ -n "$list" ]; then
+		for id in $list; do
+			"$RUNTIME" "$@" delete --force "$id" || :
+		done
+		fail "left: $list"
+	fi
+	no_process "^$RUNTIME "
+	no_scope
+}
+
+# no_scope: systemd knows none of a container within half a minute.
+no_scope() {
+	local list end=$((SECONDS + 30))
+	while list=$(systemctl list-units --all --plain --no-legend 'libpod-*.scope' 'docker-*.scope' 'cri-*.scope' 'ctr-*.scope') && [ -n "$list" ]; do
+		if [ $SECONDS -gt $end ]; then
+			systemctl reset-failed || :
+			fail "left: $list"
+		fi
+		sleep 0.2
 	done
-	fail "left: $list"
 }
 
 # no_group DIR…: no such cgroup is left.

@@ -38,7 +38,7 @@ leave() {
 	done
 	no_container --root /run/containerd/runc/default
 	no_process '[c]ontainerd-shim-runc-v2'
-	no_group $(find /sys/fs/cgroup/default /sys/fs/cgroup/system.slice -mindepth 1 -type d -name 'box*' 2>/dev/null)
+	no_group $(find /sys/fs/cgroup/default /sys/fs/cgroup/system.slice -mindepth 1 -type d \( -name 'box*' -o -name 'ctr-box*' \) 2>/dev/null)
 }
 
 remove() {

@@ -7,15 +7,16 @@ setup() {
 		version = 2
 		[plugins."io.containerd.grpc.v1.cri"]
 		sandbox_image = "localhost/pause:latest"
+		enable_cdi = true
 		[plugins."io.containerd.grpc.v1.cri".containerd]
 		default_runtime_name = "tested"
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested]
 		runtime_type = "io.containerd.runc.v2"
-		pod_annotations = ["io.brig.*"]
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested.options]
 		BinaryName = "$RUNTIME"
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested-systemd]
 		runtime_type = "io.containerd.runc.v2"
+		pod_annotations = ["org.systemd.property.*"]
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested-systemd.options]
 		BinaryName = "$RUNTIME"
 		SystemdCgroup = true

@@ -38,6 +38,15 @@ var containers = group{"containers", []scenario{
 		k.check(err)
 		k.equal(c.status().ExitCode, int32(7))
 	}},
+	{"its log as another user", func(k *kubelet) {
+		c := k.pod().create([]string{"sh", "-c", "echo out >/dev/stdout; echo err >/dev/stderr"},
+			with(func(s *runtime.LinuxContainerSecurityContext) { s.RunAsUser = &runtime.Int64Value{Value: 1000} })).start()
+		k.equal(c.wait().ExitCode, int32(0))
+		k.eventually("both lines are logged", func() bool {
+			text, _ := os.ReadFile(c.log)
+			return strings.Contains(string(text), "stdout F out") && strings.Contains(string(text), "stderr F err")
+		})
+	}},
 	{"its log", func(k *kubelet) {
 		c := k.pod().create([]string{"sh", "-c", "echo out; echo err >&2"}).start()
 		c.wait()

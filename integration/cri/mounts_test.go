@@ -100,8 +100,33 @@ var mounts = group{"mounts", []scenario{
 			c.Devices = []*runtime.Device{{HostPath: "/dev/vda", ContainerPath: "/dev/mine", Permissions: "r"}}
 		})
 		k.equal(c.exec("sh", "-c", "head -c 3 /dev/mine | wc -c"), "3")
-		c.fails("sh", "-c", ": >>/dev/mine")
-		c.fails("sh", "-c", "mknod /tmp/d b 254 16 && head -c 1 /tmp/d")
+		for _, script := range []string{": >>/dev/mine", "mknod /tmp/d b 254 16 && head -c 1 /tmp/d"} {
+			if said := c.fails("sh", "-c", script); !strings.Contains(said, "not permitted") {
+				k.Fatalf("%s: %s", script, said)
+			}
+		}
+	}},
+	{"a device by CDI", func(k *kubelet) {
+		shell(k.T, "mkdir -p /etc/cdi; write_cdi >/etc/cdi/box.json")
+		k.Cleanup(func() { os.RemoveAll("/etc/cdi") })
+		c := k.pod().sleeper(func(c *runtime.ContainerConfig) { c.CDIDevices = []*runtime.CDIDevice{{Name: "box.test/dev=one"}} })
+		k.equal(c.exec("sh", "-c", "echo $CDI $(cat /driver/file) $(head -c 1 </dev/mine | wc -c)"), "yes driver 1")
+		if said := c.fails("sh", "-c", ": >>/dev/mine"); !strings.Contains(said, "not permitted") {
+			k.Fatal(said)
+		}
+		state, err := os.ReadFile("/tmp/cdi-state")
+		k.check(err)
+		if !strings.Contains(string(state), `"id"`) {
+			k.Fatalf("its hook read %q", state)
+		}
+	}},
+	{"a target that is a link, and one that is not there", func(k *kubelet) {
+		dir := k.TempDir()
+		k.check(os.WriteFile(dir+"/file", []byte("outside"), 0o644))
+		c := k.pod().sleeper(with(func(s *runtime.LinuxContainerSecurityContext) { s.ReadonlyRootfs = true }),
+			mount(&runtime.Mount{HostPath: dir, ContainerPath: "/link/secrets/x", Readonly: true}),
+			mount(&runtime.Mount{HostPath: dir, ContainerPath: "/new/deep/dir", Readonly: true}))
+		k.equal(c.exec("cat", "/link/secrets/x/file", "/home/secrets/x/file", "/new/deep/dir/file"), "outsideoutsideoutside")
 	}},
 	{"a source that is not there", func(k *kubelet) {
 		_, err := k.pod().tryCreate([]string{"true"}, mount(&runtime.Mount{HostPath: "/proc/no-such", ContainerPath: "/data"}))

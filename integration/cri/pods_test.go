@@ -84,6 +84,22 @@ var pods = group{"pods", []scenario{
 		})
 		k.equal(p.sleeper().exec("readlink", "/proc/self/ns/pid"), p.sleeper().exec("readlink", "/proc/self/ns/pid"))
 	}},
+	{"what a container leaves among the processes of its pod", func(k *kubelet) {
+		p := k.pod(func(c *runtime.PodSandboxConfig) {
+			c.Linux.SecurityContext.NamespaceOptions.Pid = runtime.NamespaceMode_POD
+		})
+		left := func() bool { return exec.Command("pgrep", "-fx", "sleep 4242").Run() == nil }
+		c := p.create([]string{"sh", "-c", "setsid sleep 4242 & sleep 5; exit 0"}).start()
+		k.eventually("it has started", left)
+		c.wait()
+		k.eventually("it is gone", func() bool { return !left() })
+	}},
+	{"the shared memory of the host", func(k *kubelet) {
+		p := k.pod(func(c *runtime.PodSandboxConfig) {
+			c.Linux.SecurityContext.NamespaceOptions.Ipc = runtime.NamespaceMode_NODE
+		})
+		k.equal(p.sleeper().exec("readlink", "/proc/self/ns/ipc"), readlink(k, "/proc/self/ns/ipc"))
+	}},
 	{"networks and hosts that a pod shares", func(k *kubelet) {
 		p := k.pod(func(c *runtime.PodSandboxConfig) {
 			c.Hostname = "box"
@@ -104,7 +120,7 @@ var pods = group{"pods", []scenario{
 		k.equal(p.sleeper().exec("cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/shm_rmid_forced"), "1\n1")
 	}},
 	{"a parent of the cgroups", func(k *kubelet) {
-		k.Cleanup(func() { os.Remove("/sys/fs/cgroup/boxparent") })
+		k.Cleanup(func() { k.removed("/sys/fs/cgroup/boxparent") })
 		p := k.pod(func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "/boxparent" })
 		cgroup, err := os.ReadFile("/proc/" + p.sleeper().pid() + "/cgroup")
 		k.check(err)
@@ -145,7 +161,10 @@ var pods = group{"pods", []scenario{
 			s.Seccomp = &runtime.SecurityProfile{ProfileType: runtime.SecurityProfile_RuntimeDefault}
 		})).start()
 		k.equal(c.exec("awk", "/^(Uid|CapBnd|NoNewPrivs|Seccomp):/ { print $2 }", "/proc/1/status"), "1000\n0000000000000000\n1\n2")
-		c.fails("touch", "/file")
+		// Any user may write there, if somebody may.
+		if said := c.fails("touch", "/tmp/file"); !strings.Contains(said, "Read-only") {
+			k.Fatal(said)
+		}
 	}},
 	{"a user namespace", func(k *kubelet) {
 		p, err := k.tryPod(handler, ownIDs)
@@ -168,7 +187,7 @@ var pods = group{"pods", []scenario{
 		k.equal(two.sleeper().exec("echo", "up"), "up")
 	}},
 	{"statistics of a pod", func(k *kubelet) {
-		k.Cleanup(func() { os.Remove("/sys/fs/cgroup/boxpod") })
+		k.Cleanup(func() { k.removed("/sys/fs/cgroup/boxpod") })
 		p := k.pod(func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "/boxpod" })
 		p.sleeper()
 		k.eventually("it uses memory", func() bool {
@@ -177,6 +196,14 @@ var pods = group{"pods", []scenario{
 		})
 	}},
 }}
+
+// removed removes a cgroup, which has to be empty.
+func (k *kubelet) removed(dir string) {
+	k.Helper()
+	if err := os.Remove(dir); err != nil {
+		k.Error(err)
+	}
+}
 
 // ownIDs gives a pod a user namespace.
 func ownIDs(c *runtime.PodSandboxConfig) {

@@ -40,6 +40,16 @@ var streams = group{"streams", []scenario{
 		k.check(err)
 		k.equal(strings.TrimSpace(out), "/dev/pts/0")
 	}},
+	{"exec with a terminal that changes its size", func(k *kubelet) {
+		c := k.pod().sleeper()
+		r, err := k.runtime.Exec(k.ctx, &runtime.ExecRequest{
+			ContainerId: c.id, Cmd: []string{"sh", "-c", `until [ "$(stty size)" = "40 120" ]; do sleep 0.2; done; echo seen`}, Tty: true, Stdin: true, Stdout: true,
+		})
+		k.check(err)
+		out, err := k.stream(r.Url, "", true)
+		k.check(err)
+		k.equal(strings.TrimSpace(out), "seen")
+	}},
 	{"attach", func(k *kubelet) {
 		c := k.pod().create([]string{"sh", "-c", "read line; echo got $line"}, func(c *runtime.ContainerConfig) { c.Stdin, c.StdinOnce = true, true }).start()
 		r, err := k.runtime.Attach(k.ctx, &runtime.AttachRequest{ContainerId: c.id, Stdin: true, Stdout: true, Stderr: true})
@@ -80,6 +90,7 @@ func (k *kubelet) stream(address, stdin string, terminal bool) (string, error) {
 	case terminal:
 		// The end of its input is the end of a terminal.
 		options.Stdin = io.MultiReader(strings.NewReader(stdin), blocked{k.ctx.Done()})
+		options.TerminalSizeQueue = &resizes{left: 1, done: k.ctx.Done()}
 	case stdin != "":
 		options.Stdin = strings.NewReader(stdin)
 	}
@@ -96,6 +107,21 @@ type blocked struct{ done <-chan struct{} }
 func (b blocked) Read([]byte) (int, error) {
 	<-b.done
 	return 0, io.EOF
+}
+
+// resizes gives a terminal another size, so often.
+type resizes struct {
+	left int
+	done <-chan struct{}
+}
+
+func (r *resizes) Next() *remotecommand.TerminalSize {
+	if r.left == 0 {
+		<-r.done
+		return nil
+	}
+	r.left--
+	return &remotecommand.TerminalSize{Height: 40, Width: 120}
 }
 
 // forwarded asks for a page at port 80 by way of the streaming server.

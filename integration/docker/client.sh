@@ -30,6 +30,33 @@ again() {
 	start_dockerd
 }
 
+# second CONFIGURATION: another daemon, whose default is the runtime under test, with a bridge
+# of its own: without one, a daemon takes the other's away.
+second() {
+	echo "$1" >/tmp/second.json
+	ip link add second0 type bridge && ip address add 10.99.0.1/24 dev second0 && ip link set second0 up
+	systemd-run -q --unit dockerd-second -p KillMode=process -p Delegate=yes dockerd --add-runtime flagged="$RUNTIME" \
+		--default-runtime flagged --config-file /tmp/second.json --host unix:///run/second.sock --pidfile /run/second.pid \
+		--exec-root /run/docker-second --data-root $root-second --containerd-namespace second \
+		--containerd-plugins-namespace plugins.second --bridge second0 --iptables=false
+	afterwards forget_second
+	until_true docker --host unix:///run/second.sock version
+	other load -q -i /var/tmp/box-archive.tar
+}
+
+# other ARGUMENT…: docker with the second daemon.
+other() { docker --host unix:///run/second.sock "$@"; }
+
+forget_second() {
+	local list
+	list=$(other ps -aq)
+	[ -z "$list" ] || other rm -f $list >/dev/null
+	systemctl stop dockerd-second
+	ip link del second0
+	rm -rf $root-second
+	no_container --root /run/docker-second/runtime-runc/second
+}
+
 setup() {
 	start_containerd
 	modprobe -a overlay br_netfilter 2>/dev/null || :
