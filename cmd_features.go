@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 
-	"brig/cgroups/systemd"
+	"brig/libcontainer"
 	"brig/libcontainer/fault"
 	"brig/libcontainer/spec"
 
@@ -67,7 +67,7 @@ func supported() *features.Features {
 			"io.github.brig.version": version,
 			"io.github.brig.commit":  commit,
 		},
-		PotentiallyUnsafeConfigAnnotations: append([]string{systemd.AnnotationPrefix}, spec.Annotations()...),
+		PotentiallyUnsafeConfigAnnotations: libcontainer.Annotations(),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"brig/cgroups/systemd"
 	"brig/libcontainer/fault"
 	"brig/libcontainer/plan"
+	"brig/libcontainer/spec"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,6 +55,10 @@ func newScope(in *plan.Input, writes []cgroups.Write, ordinary bool) (*systemdSc
 	s.properties = append(s.properties, extra...)
 	return s, nil
 }
+
+// Annotations are those of a config that change what brig does; one that ends with a dot
+// stands for all that begin so.
+func Annotations() []string { return append([]string{systemd.AnnotationPrefix}, spec.Annotations()...) }
 
 // plan says what systemd is asked for.
 func (s *systemdScope) plan() *ScopePlan {

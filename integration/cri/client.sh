@@ -8,6 +8,7 @@ setup() {
 		[plugins."io.containerd.grpc.v1.cri"]
 		sandbox_image = "localhost/pause:latest"
 		enable_cdi = true
+		disable_hugetlb_controller = false
 		[plugins."io.containerd.grpc.v1.cri".containerd]
 		default_runtime_name = "tested"
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested]

@@ -12,11 +12,11 @@ func limit(bytes int64) func(*runtime.ContainerConfig) {
 }
 
 // kubeletGives is what a kubelet of version 1.34 asks for on cgroup v2 for a container with a
-// limit of memory: pages of no size, no swap, an end of all when one is killed for memory.
+// limit of memory: no huge pages, no swap, an end of all when one is killed for memory.
 func kubeletGives(memory int64) *runtime.LinuxContainerResources {
 	return &runtime.LinuxContainerResources{
 		CpuPeriod: 100000, CpuShares: 2, OomScoreAdj: 1000, MemoryLimitInBytes: memory,
-		HugepageLimits: []*runtime.HugepageLimit{{PageSize: "2MB"}, {PageSize: "1GB"}},
+		HugepageLimits: []*runtime.HugepageLimit{{PageSize: "2MB"}},
 		Unified:        map[string]string{"memory.oom.group": "1", "memory.swap.max": "0"},
 	}
 }
@@ -32,8 +32,8 @@ func asByKubelet(k *kubelet, handler, parent string) {
 	c := p.sleeper(func(c *runtime.ContainerConfig) { c.Linux.Resources = kubeletGives(64 << 20) })
 	look := func(memory string) {
 		k.Helper()
-		k.equal(c.exec("sh", "-c", "cd /sys/fs/cgroup && cat memory.max memory.oom.group memory.swap.max hugetlb.2MB.max hugetlb.1GB.max cpu.weight cpu.max /proc/1/oom_score_adj"),
-			memory+"\n1\n0\n0\n0\n1\nmax 100000\n1000")
+		k.equal(c.exec("sh", "-c", "cd /sys/fs/cgroup && cat memory.max memory.oom.group memory.swap.max hugetlb.2MB.max cpu.weight cpu.max /proc/1/oom_score_adj"),
+			memory+"\n1\n0\n0\n1\nmax 100000\n1000")
 	}
 	look("67108864")
 	update := kubeletGives(96 << 20)

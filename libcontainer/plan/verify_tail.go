@@ -100,7 +100,7 @@ func (v *verifier) tail() error {
 		{"enter the working directory", false, is(nsenter.Fchdir)},
 		{"getcwd", false, is(nsenter.Getcwd)},
 		{"setgroups to those of the config", v.r.SetgroupsDenied || v.r.KeepsGroups, v.setsGroups},
-		{"getgroups", v.r.SetgroupsDenied || v.r.KeepsGroups, is(nsenter.Getgroups)},
+		{"getgroups", v.r.SetgroupsDenied && !v.r.KeepsGroups, is(nsenter.Getgroups)},
 		{"setresgid to that of the config", false, setsID(nsenter.Setresgid, v.r.identity.gid)},
 		{"getresgid", false, is(nsenter.Getresgid)},
 		{"setresuid to that of the config", false, setsID(nsenter.Setresuid, v.r.identity.uid)},

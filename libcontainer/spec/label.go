@@ -9,8 +9,8 @@ import (
 // contextAnnotation chooses for which of SELinux's mount options the mount label is.
 const contextAnnotation = "run.oci.mount_context_type"
 
-// Annotations are those of the config that change what brig does, beside the properties of scopes.
-func Annotations() []string { return []string{groupsAnnotation, contextAnnotation} }
+// Annotations are those that change what is compiled.
+func Annotations() []string { return []string{GroupsAnnotation, contextAnnotation} }
 
 // ContextType is the mount option that takes /linux/mountLabel.
 func ContextType(s *specs.Spec) string {

@@ -11,12 +11,12 @@ import (
 // maxGroups is NGROUPS_MAX of the kernel.
 const maxGroups = 65536
 
-// groupsAnnotation keeps the supplementary groups of whoever calls brig.
-const groupsAnnotation = "run.oci.keep_original_groups"
+// GroupsAnnotation keeps the supplementary groups of whoever calls brig.
+const GroupsAnnotation = "run.oci.keep_original_groups"
 
 // KeepsGroups says that the payload has the supplementary groups of the caller, and
 // not those of /process/user/additionalGids, as crun and podman's keep-groups have it.
-func KeepsGroups(s *specs.Spec) bool { return s.Annotations[groupsAnnotation] == "1" }
+func KeepsGroups(s *specs.Spec) bool { return s.Annotations[GroupsAnnotation] == "1" }
 
 // user checks the ids of the process. 4294967295 is (uid_t)-1, by which
 // setresuid(2) means no change: the payload would keep the ids of the runtime.
@@ -28,8 +28,8 @@ func (c *check) user() {
 	c.id("/process/user/uid", u.UID, c.linux.UIDMappings)
 	c.id("/process/user/gid", u.GID, c.linux.GIDMappings)
 	c.groups(u.AdditionalGids)
-	if value, ok := c.Annotations[groupsAnnotation]; ok && value != "0" && value != "1" {
-		c.fail(fault.Pointer("/annotations", groupsAnnotation), "%q is neither \"1\", which keeps the supplementary groups of the caller, nor \"0\"", value)
+	if value, ok := c.Annotations[GroupsAnnotation]; ok && value != "0" && value != "1" {
+		c.fail(fault.Pointer("/annotations", GroupsAnnotation), "%q is neither \"1\", which keeps the supplementary groups of the caller, nor \"0\"", value)
 	}
 	if u.Umask != nil && *u.Umask > 0o777 {
 		c.fail("/process/user/umask", "%#o is not a umask: at most 0777", *u.Umask)
