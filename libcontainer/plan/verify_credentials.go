@@ -64,8 +64,10 @@ func (v *verifier) credentials() error {
 		sys nsenter.Sys
 		at  int
 	}{{nsenter.Setgroups, -1}, {nsenter.Setresgid, -1}, {nsenter.Setresuid, -1}, {nsenter.Capset, -1}}
-	if at := v.find(0, is(nsenter.Setgroups)); v.r.KeepsGroups && at >= 0 {
-		return v.broken(at, "rule 6: the groups of the caller are to stay")
+	if v.r.KeepsGroups {
+		if at := v.find(0, is(nsenter.Setgroups)); at >= 0 {
+			return v.broken(at, "rule 6: the groups of the caller are to stay")
+		}
 	}
 	raised := uint64(0)
 	for i := v.find(v.fork+1, v.closesAll); i < v.parent; i++ {
