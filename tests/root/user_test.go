@@ -250,9 +250,9 @@ func TestCallersGroups(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBox(t, c.patch)
+			b := newBox(t, c.patch, `{"hooks":{"startContainer":[{"path":"/bin/sh","args":["sh","-c","grep Groups /proc/self/status >/tmp/hook"]}]}}`)
 			b.user = &syscall.Credential{Uid: 0, Gid: 0, Groups: []uint32{7, 70000}}
-			equal(t, b.run(show), c.want)
+			equal(t, b.run(show+"; echo $(cat /tmp/hook)"), c.want+"\n"+c.want)
 			b.args("/bin/sleep", "1000")
 			b.create()
 			b.ok("start", b.id)
