@@ -1,5 +1,6 @@
 # containerd's CRI plugin, with handlers for the runtime under test: "tested", and
 # "tested-systemd" whose cgroups are made by systemd; and runc. The scenarios are in Go.
+# DEFAULT_HANDLER is the one of pods that ask for none.
 setup() {
 	mkdir -p /etc/containerd /opt/cni /etc/cni/net.d
 	ln -sfn /usr/lib/cni /opt/cni/bin
@@ -10,7 +11,7 @@ setup() {
 		enable_cdi = true
 		disable_hugetlb_controller = false
 		[plugins."io.containerd.grpc.v1.cri".containerd]
-		default_runtime_name = "tested"
+		default_runtime_name = "${DEFAULT_HANDLER:-tested}"
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested]
 		runtime_type = "io.containerd.runc.v2"
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested.options]
