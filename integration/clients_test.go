@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"brig/tests/vm"
 )
@@ -19,6 +20,10 @@ const top = ".."
 // runtimes run every scenario in the same machine; the first is under test, and has to
 // pass whatever the second does.
 var runtimes = []string{"brig", "crun"}
+
+// limit is how long the scenarios of one client may take with one runtime: podman's take
+// an hour where the emulation is slow.
+const limit = 2 * vm.Limit
 
 // TestClients boots a machine for each client on each Debian, runs its scenarios with
 // both runtimes and reports them under their names.
@@ -34,7 +39,7 @@ func TestClients(t *testing.T) {
 			t.Run(machine+"/"+client, func(t *testing.T) {
 				in := filepath.Join(t.TempDir(), "in.tar")
 				pack(t, in, client, only)
-				files := vm.Boot(t, top, []string{machine, "clients"}, in, 2*vm.Limit)
+				files := vm.Boot(t, top, []string{machine, "clients"}, in, time.Duration(len(runtimes)+1)*limit)
 				r := report(t, client, files)
 				r.machine = machine
 				if r.commit != "unknown" && altered(t, top) {
@@ -113,7 +118,8 @@ func pack(t *testing.T, name, client, only string) {
 	}
 	var b strings.Builder
 	b.WriteString(vm.Prologue)
-	b.WriteString("install -m 755 brig /usr/local/bin/brig\nbrig --version >out/brig\nexport SUITE_TIMEOUT=60m SHOW='--- '\n")
+	b.WriteString("install -m 755 brig /usr/local/bin/brig\nbrig --version >out/brig\n")
+	fmt.Fprintf(&b, "export SUITE_TIMEOUT=%s SHOW='--- '\n", limit)
 	pattern := strings.TrimSuffix("^TestScenarios$/"+only, "/")
 	for _, runtime := range runtimes {
 		fmt.Fprintf(&b, "export BRIG_CLIENT=%s RUNTIME=$(command -v %s)\n", client, runtime)
