@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,13 +12,14 @@ import (
 // node is a directory in place of a node's root, for the script of the DaemonSet. The
 // systemd of the node is played by a script; the scenarios of CRI have the real one.
 type node struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	ready bool // the script has ended, and the DaemonSet's pod becomes ready
 }
 
 func newNode(t *testing.T, config string) *node {
-	n := &node{t, t.TempDir()}
-	for _, dir := range []string{"host/bin", "host/containerd", "tmp", "bin"} {
+	n := &node{t: t, dir: t.TempDir()}
+	for _, dir := range []string{"host/bin", "host/containerd", "bin"} {
 		must(t, os.MkdirAll(filepath.Join(n.dir, dir), 0o755))
 	}
 	n.write("brig", "the program")
@@ -40,13 +42,13 @@ func (n *node) read(name string) string {
 
 // install runs the script once; restart is the shell's for what systemctl does. The
 // containers of brig on the node are the lines of the file "containers", which end one by
-// one as they are looked at.
+// one as they are looked at. It is no error if the script waits for ever.
 func (n *node) install(restart string, env ...string) (string, error) {
 	n.t.Helper()
 	text, err := os.ReadFile(top + "/docs/kubernetes/install.sh")
 	must(n.t, err)
 	script := strings.NewReplacer(
-		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "/tmp/ready", n.dir+"/tmp/ready", "exec sleep 2147483647", "exit 0", "sleep 10", "sleep 0.1",
+		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "exec sleep 2147483647", "exit 75", "sleep 10", "sleep 0.1",
 	).Replace(string(text))
 	n.write("bin/nsenter", strings.NewReplacer("DIR", n.dir, "RESTART", restart).Replace(`#!/bin/sh
 echo "$*" >>DIR/calls
@@ -56,12 +58,17 @@ case "$*" in
 	touch DIR/containers
 	head -n 1 DIR/containers
 	sed -i 1d DIR/containers ;;
+*" /usr/local/bin/.brig.new --version") test -x DIR/host/bin/.brig.new && ! test -e DIR/foreign ;;
 *) exit 3 ;;
 esac
 `))
 	cmd := exec.Command("sh", "-c", script)
 	cmd.Env = append(env, "PATH="+n.dir+"/bin:"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
+	n.ready = err == nil
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 75 {
+		err = nil
+	}
 	return string(out), err
 }
 
@@ -71,8 +78,8 @@ func (n *node) leaves(restarts int, ready bool) {
 	if got := strings.Count(n.read("calls"), "--target 1 --mount -- systemctl restart containerd\n"); got != restarts {
 		n.t.Errorf("containerd was restarted %d times, not %d", got, restarts)
 	}
-	if _, err := os.Stat(n.dir + "/tmp/ready"); (err == nil) != ready {
-		n.t.Errorf("it says that it is ready: %v", err == nil)
+	if n.ready != ready {
+		n.t.Errorf("it is ready: %v", n.ready)
 	}
 	files, err := filepath.Glob(n.dir + "/host/*/*")
 	must(n.t, err)
@@ -109,6 +116,8 @@ func TestRollout(t *testing.T) {
 		"no configuration": {"", handlerOf2},
 		"version 2":        {"version = 2\nroot = \"/x\"\n", handlerOf2},
 		"version 3":        {"# containerd 2\nversion = 3\n", "\n[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.brig]\n"},
+		"in a comment":     {"version = 2\n# [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig]\n", handlerOf2},
+		"two versions":     {"  version = 2\n[plugins.x]\nversion = 3\n", handlerOf2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, c.config)
@@ -131,6 +140,28 @@ func TestRollout(t *testing.T) {
 	}
 }
 
+// TestRolloutFinds is a handler that is there already, its name in quotes.
+func TestRolloutFinds(t *testing.T) {
+	for _, name := range []string{`brig`, `"brig"`, `'brig'`} {
+		config := "version = 2\n  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes." + name + "]\n  runtime_type = \"x\"\n"
+		n := newNode(t, config)
+		if out, err := n.install("exit 0"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		n.leaves(0, true)
+		if got := n.read("host/containerd/config.toml"); got != config {
+			t.Errorf("the configuration is\n%s", got)
+		}
+		if out, err := n.install("exit 0", "REMOVE=true"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		n.leaves(1, true)
+		if got := n.read("host/containerd/config.toml"); got != "version = 2\n" {
+			t.Errorf("after it has gone the configuration is\n%s", got)
+		}
+	}
+}
+
 // TestRolloutDriver is a node whose kubelet keeps the cgroups itself.
 func TestRolloutDriver(t *testing.T) {
 	n := newNode(t, "version = 2\n")
@@ -150,6 +181,18 @@ func TestRolloutRefusals(t *testing.T) {
 			t.Errorf("%v: %s", err, out)
 		}
 		n.leaves(0, false)
+	})
+	t.Run("another kind of processor", func(t *testing.T) {
+		n := newNode(t, "version = 2\n")
+		n.write("foreign", "")
+		n.write("host/bin/brig", "an older one")
+		if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "does not run on this node") {
+			t.Errorf("%v: %s", err, out)
+		}
+		n.leaves(0, false)
+		if n.read("host/bin/brig") != "an older one" || n.read("host/containerd/config.toml") != "version = 2\n" {
+			t.Errorf("the node has %q, and\n%s", n.read("host/bin/brig"), n.read("host/containerd/config.toml"))
+		}
 	})
 	t.Run("containerd does not start", func(t *testing.T) {
 		n := newNode(t, "version = 2\n")

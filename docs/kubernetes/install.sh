@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs in the DaemonSet: puts brig on the node, and its handler into the configuration of
-# containerd, which is restarted only if that has changed. With REMOVE=true it waits until
-# no container needs brig, and takes both away again. Containers that run go on. Wherever
-# this is interrupted, the next run goes on from there.
+# Runs in the DaemonSet, before its container that only waits: puts brig on the node, and its
+# handler into the configuration of containerd, which is restarted only if that has changed.
+# With REMOVE=true it waits until no container needs brig, and takes both away again.
+# Containers that run go on. Wherever this is interrupted, the next run goes on from there.
 set -eu
 config=/host/containerd/config.toml
 before=$config.before-brig   # while containerd has not started with the change
@@ -15,17 +15,20 @@ fail() {
 
 on_node() { nsenter --target 1 --mount -- "$@"; }
 
-rest() { exec sleep 2147483647; }
-
 # The name changes in one step: whoever executes brig gets the old one or the new.
 put_binary() {
 	cmp -s /brig /host/bin/brig && return
 	cp /brig /host/bin/.brig.new
 	chmod 755 /host/bin/.brig.new
+	if ! on_node /usr/local/bin/.brig.new --version >/dev/null; then
+		rm -f /host/bin/.brig.new
+		fail "brig of this image does not run on this node, which stays as it is"
+	fi
 	mv /host/bin/.brig.new /host/bin/brig
 }
 
-has_handler() { grep -q 'containerd\.runtimes\.brig\]' "$config"; }
+# A key may be in quotes, and a table in a comment is none.
+has_handler() { grep -q '^[[:space:]]*\[.*containerd\.runtimes\.["'\'']\{0,1\}brig["'\'']\{0,1\}\]' "$config"; }
 
 with_handler() {
 	cat "$config"
@@ -41,7 +44,7 @@ with_handler() {
 
 # Its tables, each up to the next one, go with the empty lines before them.
 without_handler() {
-	awk '/^[ \t]*\[/ { brig = /containerd\.runtimes\.brig[].]/; if (brig) empty = "" }
+	awk '/^[ \t]*\[/ { brig = /containerd\.runtimes\.["\047]?brig["\047]?[].]/; if (brig) empty = "" }
 		brig { next }
 		/^$/ { empty = empty "\n"; next }
 		{ printf "%s%s\n", empty, $0; empty = "" }
@@ -66,9 +69,9 @@ settle() {
 		mv "$before" "$config"
 		on_node systemctl restart containerd || :
 		rm -f "$pending"
-		# To end would be to be started again, and containerd with it.
+		# To fail would be to be started again, and containerd with it.
 		echo "brig: containerd does not start with $1; its config.toml is as it was" >&2
-		rest
+		exec sleep 2147483647
 	fi
 	rm -f "$pending" "$before"
 }
@@ -79,7 +82,7 @@ install() {
 	if ! has_handler; then
 		# A version 3 of the file, containerd 2's own, has another name for the plugin; in a
 		# file without a version containerd would not find the table.
-		case $(sed -n 's/^version *= *\([0-9]*\).*/\1/p' "$config") in
+		case $(sed -n '/^[[:space:]]*\[/q; s/^[[:space:]]*version *= *\([0-9]*\).*/\1/p' "$config") in
 		2) plugin=io.containerd.grpc.v1.cri ;;
 		3) plugin=io.containerd.cri.v1.runtime ;;
 		*) fail "containerd's config.toml has no line \"version = 2\" or 3, and the handler needs one" ;;
@@ -115,5 +118,3 @@ if [ "${REMOVE:-false}" = true ]; then
 else
 	install
 fi
-touch /tmp/ready
-rest

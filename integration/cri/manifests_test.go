@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -143,6 +144,45 @@ func TestManifestsFaults(t *testing.T) {
 		}
 		if schema(t, "io.k8s.api.node.v1.RuntimeClass").Validate(value) == nil {
 			t.Errorf("the schema accepts %s", object)
+		}
+	}
+}
+
+// TestManifestsAgree: the pods of the class go where the DaemonSet is, and nowhere else
+// but on nodes with the label that the page gives them.
+func TestManifestsAgree(t *testing.T) {
+	class := manifest[*nodev1.RuntimeClass](t, "runtimeclass.yaml")
+	page, err := os.ReadFile("../../docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for label, value := range class.Scheduling.NodeSelector {
+		if got := daemonSet(t).Spec.Template.Spec.NodeSelector[label]; got != value {
+			t.Errorf("the DaemonSet is for nodes with %s=%q, and the class for those with %q", label, got, value)
+		}
+		if want := "kubectl label node NODE " + label + "=" + value + "\n"; !strings.Contains(string(page), want) {
+			t.Errorf("the page does not say %s", want)
+		}
+	}
+	if len(class.Scheduling.NodeSelector) == 0 {
+		t.Error("the class is for all nodes")
+	}
+	script, err := os.ReadFile("../../docs/kubernetes/install.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := ".containerd.runtimes." + class.Handler + "]\n"; !strings.Contains(string(script), want) {
+		t.Errorf("the DaemonSet installs no handler %q", class.Handler)
+	}
+}
+
+// TestManifestsPrivileges: what goes on after brig is installed has none.
+func TestManifestsPrivileges(t *testing.T) {
+	spec := daemonSet(t).Spec.Template.Spec
+	for _, c := range spec.Containers {
+		s := c.SecurityContext
+		if s == nil || s.Privileged != nil || *s.AllowPrivilegeEscalation || !*s.RunAsNonRoot || len(s.Capabilities.Add) > 0 || len(c.VolumeMounts) > 0 {
+			t.Errorf("%s: %+v %v", c.Name, s, c.VolumeMounts)
 		}
 	}
 }

@@ -19,7 +19,7 @@ var rollout = group{"rollout", ofBrig([]scenario{
 	{"the DaemonSet installs brig and its handler", func(k *kubelet) {
 		before := k.withoutBrig()
 		installer := k.installer(handler, newer(k, before))
-		k.eventually("its probe succeeds", installer.probe)
+		k.eventually("it is done", installer.done)
 		ready(k.T, k.runtime)
 		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 		k.check(err)
@@ -27,7 +27,6 @@ var rollout = group{"rollout", ofBrig([]scenario{
 		after, err := os.ReadFile(brig)
 		k.check(err)
 		k.equal(len(after), len(before)+1)
-		k.equal(installer.status().State, runtime.ContainerState_CONTAINER_RUNNING)
 	}},
 	{"the DaemonSet installs the handler into a configuration of version 3", func(k *kubelet) {
 		if !second(k) {
@@ -56,8 +55,7 @@ var rollout = group{"rollout", ofBrig([]scenario{
 		daemon := containerd(k)
 		program, err := os.ReadFile(brig)
 		k.check(err)
-		installer := k.installer(handler, program)
-		k.eventually("its probe succeeds", installer.probe)
+		k.eventually("it is done", k.installer(handler, program).done)
 		after, err := os.ReadFile(config)
 		k.check(err)
 		k.equal(string(after), string(before))
@@ -71,21 +69,20 @@ var rollout = group{"rollout", ofBrig([]scenario{
 		defer putBinary(k, program) // it is the runtime that what is left is looked for with
 		before, err := os.ReadFile(config)
 		k.check(err)
-		k.eventually("brig is there", k.installer("runc", program).probe)
+		k.check(os.Remove(brig))
+		k.eventually("brig is there", k.installer("runc", program).done)
 		ready(k.T, k.runtime)
 		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 		k.check(err)
 		remover := k.installer("runc", program, &runtime.KeyValue{Key: "REMOVE", Value: []byte("true")})
 		k.equal(p.sleeper().exec("sh", "-c", "sleep 12; echo up"), "up")
-		if remover.probe() {
-			k.Fatal("it did not wait")
-		}
+		k.equal(remover.status().State, runtime.ContainerState_CONTAINER_RUNNING)
 		k.removePod(p.id)
 		k.eventually("brig is gone", func() bool {
 			_, err := os.Stat(brig)
 			return os.IsNotExist(err)
 		})
-		k.eventually("its probe succeeds", remover.probe)
+		k.eventually("it is done", remover.done)
 		after, err := os.ReadFile(config)
 		k.check(err)
 		k.equal(strings.TrimSpace(string(after)), strings.TrimSpace(string(before)))
@@ -111,9 +108,6 @@ var rollout = group{"rollout", ofBrig([]scenario{
 		after, err := os.ReadFile(config)
 		k.check(err)
 		k.equal(string(after), string(before))
-		if installer.probe() {
-			k.Fatal("it says that it is ready")
-		}
 		k.equal(installer.status().State, runtime.ContainerState_CONTAINER_RUNNING)
 		k.equal(k.pod().sleeper().exec("echo", "up"), "up")
 	}},
@@ -132,11 +126,15 @@ func ofBrig(list []scenario) []scenario {
 	return list
 }
 
-// probe is the readiness probe of the DaemonSet.
-func (c *container) probe() bool {
-	command := daemonSet(c.T).Spec.Template.Spec.Containers[0].ReadinessProbe.Exec.Command
-	r, err := c.runtime.ExecSync(c.ctx, &runtime.ExecSyncRequest{ContainerId: c.id, Cmd: command})
-	return err == nil && r.ExitCode == 0
+// done says that it has ended well, and the kubelet starts what comes after it.
+func (c *container) done() bool {
+	c.Helper()
+	s := c.status()
+	if s.State == runtime.ContainerState_CONTAINER_EXITED && s.ExitCode != 0 {
+		said, _ := os.ReadFile(c.log)
+		c.Fatalf("it ended with %d: %s", s.ExitCode, said)
+	}
+	return s.State == runtime.ContainerState_CONTAINER_EXITED
 }
 
 // putBinary puts a brig in the place of another, in one step.
@@ -183,11 +181,12 @@ func (k *kubelet) withoutBrig() []byte {
 // newer is another version of a program: a byte after its end changes nothing.
 func newer(k *kubelet, program []byte) []byte { return append(bytes.Clone(program), 0) }
 
-// installer carries out what the DaemonSet says, with a program as its brig.
+// installer carries out what the DaemonSet says, with a program as its brig: a pod with
+// the container that installs, which runs.
 func (k *kubelet) installer(handler string, program []byte, env ...*runtime.KeyValue) *container {
 	k.Helper()
 	spec := daemonSet(k.T).Spec.Template.Spec
-	of := spec.Containers[0]
+	of := spec.InitContainers[0]
 	k.check(os.WriteFile(k.logs+"/brig", program, 0o755))
 	script, err := os.ReadFile("../../docs/kubernetes/install.sh")
 	k.check(err)
