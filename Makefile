@@ -61,7 +61,7 @@ test-vm: deps-vm build ## run the tests on whole machines, Debian's in QEMU
 integration: deps-vm build ## run podman, containerd, docker and others on brig, on whole machines
 	$(GO) test -C integration/cri -count=1 -run '^TestManifests' .
 	BRIG_CLIENT_MACHINES='$(or $(KERNEL),trixie sid)' BRIG_CLIENTS='$(CLIENT)' BRIG_CLIENT_RUN='$(RUN)' \
-		$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=900m -run '^TestClients$$' ./integration
+		$(GO) run ./tests/summary -tags $(TAGS) -count=1 -timeout=90h -run '^TestClients$$' ./integration
 
 vm-shell: deps-vm build ## a shell on a test machine (KERNEL=trixie), with brig in /job
 	@sh tests/vm/shell.sh $(or $(KERNEL),trixie)

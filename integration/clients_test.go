@@ -39,10 +39,11 @@ func TestClients(t *testing.T) {
 			t.Run(machine+"/"+client, func(t *testing.T) {
 				in := filepath.Join(t.TempDir(), "in.tar")
 				pack(t, in, client, only)
+				changed := altered(t, top, commit(t))
 				files := vm.Boot(t, top, []string{machine, "clients"}, in, time.Duration(len(runtimes)+1)*limit)
 				r := report(t, client, files)
 				r.machine = machine
-				if r.commit != "unknown" && altered(t, top) {
+				if changed {
 					r.commit += "+"
 				}
 				if only == "" && !t.Failed() {
@@ -68,15 +69,38 @@ func record(t *testing.T, r row) {
 	must(t, os.WriteFile(page, []byte(results.String()), 0o644))
 }
 
-// altered says that the tree is not what its commit says; the page itself does not count,
-// as a run of several clients writes it after each.
-func altered(t *testing.T, dir string) bool {
+// commit is that of brig, or "unknown".
+func commit(t *testing.T) string {
 	t.Helper()
-	cmd := exec.Command("git", "status", "--porcelain", "--", ".", ":!docs/compatibility.md")
-	cmd.Dir = dir
-	out, err := cmd.Output()
+	out, err := exec.Command(top+"/brig", "--version").Output()
 	must(t, err)
-	return len(out) > 0
+	return commitOf(string(out))
+}
+
+// commitOf is the commit that brig --version tells.
+func commitOf(said string) string {
+	_, commit, _ := strings.Cut(said, "\ncommit: ")
+	commit, _, _ = strings.Cut(commit, "\n")
+	return commit
+}
+
+// altered says that the tree is not what a commit says; the page itself does not count,
+// as a run of several clients writes it after each.
+func altered(t *testing.T, dir, commit string) bool {
+	t.Helper()
+	if commit == "unknown" {
+		return false
+	}
+	for _, args := range [][]string{{"diff", "--name-only", commit}, {"ls-files", "--others", "--exclude-standard"}} {
+		cmd := exec.Command("git", append(args, "--", ".", ":!docs/compatibility.md")...)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		must(t, err)
+		if len(out) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // clients are the folders that have a client.sh, or those that BRIG_CLIENTS names.

@@ -33,7 +33,7 @@ func report(t *testing.T, client string, files map[string]string) row {
 		}
 	}
 	j.row.client, j.row.version, j.row.kernel = client, strings.TrimSpace(files["version"]), strings.TrimSpace(files["kernel"])
-	_, commit, _ := strings.Cut(files["brig"], "\ncommit: ")
+	commit := commitOf(files["brig"])
 	j.row.commit = commit[:min(7, len(commit))]
 	return j.row
 }

@@ -180,13 +180,15 @@ func TestTable(t *testing.T) {
 // TestAltered is a tree in which the page was written, and then a scenario.
 func TestAltered(t *testing.T) {
 	dir := t.TempDir()
-	git := func(args ...string) {
+	git := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@localhost"}, args...)...)
 		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
+		out, err := cmd.CombinedOutput()
+		if err != nil {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
+		return strings.TrimSpace(string(out))
 	}
 	write := func(name, text string) {
 		t.Helper()
@@ -197,13 +199,24 @@ func TestAltered(t *testing.T) {
 	write("docs/compatibility.md", "before")
 	git("add", ".")
 	git("commit", "-qm", "one")
+	first := git("rev-parse", "HEAD")
 	write("docs/compatibility.md", "after")
-	if altered(t, dir) {
+	git("commit", "-qam", "the page")
+	write("docs/compatibility.md", "after that")
+	if altered(t, dir, first) {
 		t.Error("the page counts")
 	}
 	write("run.txt", "")
-	if !altered(t, dir) {
+	if !altered(t, dir, first) {
 		t.Error("a new scenario does not count")
+	}
+	git("add", ".")
+	git("commit", "-qm", "a scenario")
+	if !altered(t, dir, first) {
+		t.Error("a scenario of another commit does not count")
+	}
+	if altered(t, dir, git("rev-parse", "HEAD")) {
+		t.Error("the commit itself counts")
 	}
 }
 

@@ -128,11 +128,12 @@ var mounts = group{"mounts", []scenario{
 			mount(&runtime.Mount{HostPath: dir, ContainerPath: "/new/deep/dir", Readonly: true}))
 		k.equal(c.exec("cat", "/link/secrets/x/file", "/home/secrets/x/file", "/new/deep/dir/file"), "outsideoutsideoutside")
 	}},
-	{"a source that is not there", func(k *kubelet) {
-		_, err := k.pod().tryCreate([]string{"true"}, mount(&runtime.Mount{HostPath: "/proc/no-such", ContainerPath: "/data"}))
-		if err == nil {
-			k.Fatal("it was made")
-		}
+	{"a file on a directory", func(k *kubelet) {
+		file := k.TempDir() + "/file"
+		k.check(os.WriteFile(file, nil, 0o644))
+		c := k.pod().create([]string{"true"}, mount(&runtime.Mount{HostPath: file, ContainerPath: "/home"}))
+		_, err := k.runtime.StartContainer(k.ctx, &runtime.StartContainerRequest{ContainerId: c.id})
+		k.refused(err, "ot a directory")
 	}},
 }}
 

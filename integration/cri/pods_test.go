@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 
+	nodev1 "k8s.io/api/node/v1"
 	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
@@ -89,8 +90,9 @@ var pods = group{"pods", []scenario{
 			c.Linux.SecurityContext.NamespaceOptions.Pid = runtime.NamespaceMode_POD
 		})
 		left := func() bool { return exec.Command("pgrep", "-fx", "sleep 4242").Run() == nil }
-		c := p.create([]string{"sh", "-c", "setsid sleep 4242 & sleep 5; exit 0"}).start()
+		c := p.create([]string{"sh", "-c", "setsid sleep 4242 & until [ -e /tmp/seen ]; do sleep 0.2; done"}).start()
 		k.eventually("it has started", left)
+		c.exec("touch", "/tmp/seen")
 		c.wait()
 		k.eventually("it is gone", func() bool { return !left() })
 	}},
@@ -115,9 +117,9 @@ var pods = group{"pods", []scenario{
 	}},
 	{"sysctls", func(k *kubelet) {
 		p := k.pod(func(c *runtime.PodSandboxConfig) {
-			c.Linux.Sysctls = map[string]string{"net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1"}
+			c.Linux.Sysctls = map[string]string{"net.ipv4.ip_default_ttl": "42", "kernel.shm_rmid_forced": "1"}
 		})
-		k.equal(p.sleeper().exec("cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/shm_rmid_forced"), "1\n1")
+		k.equal(p.sleeper().exec("cat", "/proc/sys/net/ipv4/ip_default_ttl", "/proc/sys/kernel/shm_rmid_forced"), "42\n1")
 	}},
 	{"a parent of the cgroups", func(k *kubelet) {
 		k.Cleanup(func() { k.removed("/sys/fs/cgroup/boxparent") })
@@ -140,6 +142,30 @@ var pods = group{"pods", []scenario{
 		k.check(err)
 		k.equal(strings.TrimSpace(string(out)), "MemoryMax=67108864")
 	}},
+	{"slices without systemd", func(k *kubelet) {
+		p := k.pod(func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+		c := p.sleeper()
+		cgroup, err := os.ReadFile("/proc/" + c.pid() + "/cgroup")
+		k.check(err)
+		group, _ := strings.CutSuffix(strings.TrimSpace(string(cgroup)), "/container")
+		k.equal(group, "0::/system.slice/box.slice:cri-containerd:"+c.id)
+	}},
+	{"the configuration of the documentation and nothing else", func(k *kubelet) {
+		shell(k.T, "cp /etc/containerd/config.toml /var/tmp/config.toml")
+		k.Cleanup(func() {
+			shell(k.T, "cp /var/tmp/config.toml /etc/containerd/config.toml; systemctl restart containerd; until_true ctr version")
+			ready(k.T, k.runtime)
+		})
+		shell(k.T, `from_docs /etc/containerd/config.toml >/etc/containerd/config.toml
+			pause=$(containerd config dump | grep -oE "[a-z0-9./-]+/pause:[0-9.]+" | head -n 1)
+			ctr -n k8s.io image tag --force localhost/pause:latest $pause
+			systemctl restart containerd; until_true ctr version`)
+		ready(k.T, k.runtime)
+		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+		k.check(err)
+		k.equal(p.sleeper().exec("echo", "up"), "up")
+		k.removePods()
+	}},
 	{"the handler of the documentation", func(k *kubelet) {
 		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 		k.check(err)
@@ -147,7 +173,9 @@ var pods = group{"pods", []scenario{
 	}},
 	{"the pod of the documentation", func(k *kubelet) {
 		of := podOnBrig(k.T).Spec
-		p, err := k.tryPod(*of.RuntimeClassName, func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+		class := manifest[*nodev1.RuntimeClass](k.T, "runtimeclass.yaml")
+		k.equal(class.Name, *of.RuntimeClassName)
+		p, err := k.tryPod(class.Handler, func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 		k.check(err)
 		asked := of.Containers[0].SecurityContext
 		c := p.create(of.Containers[0].Command, with(func(s *runtime.LinuxContainerSecurityContext) {
@@ -181,7 +209,7 @@ var pods = group{"pods", []scenario{
 	{"two runtimes at a time", func(k *kubelet) {
 		one, err := k.tryPod("tested")
 		k.check(err)
-		two, err := k.tryPod("tested-systemd", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
+		two, err := k.tryPod("runc")
 		k.check(err)
 		k.equal(one.sleeper().exec("echo", "up"), "up")
 		k.equal(two.sleeper().exec("echo", "up"), "up")

@@ -35,7 +35,7 @@ type suite struct {
 }
 
 // withoutRegistry are the tests that are about pulling images.
-const withoutRegistry = "Image Manager|Idempotence"
+const withoutRegistry = "Image Manager"
 
 // outOfMemory are the tests that want to be told of a container that ran out of memory:
 // containerd reads that in the container's cgroup, and loses the race when systemd, which
@@ -77,7 +77,7 @@ func critest(t *testing.T, flags []string) []spec {
 	t.Helper()
 	report := t.TempDir() + "/report.json"
 	flags = append([]string{
-		"-test.timeout=50m", "-runtime-endpoint=unix:///run/containerd/containerd.sock",
+		"-test.timeout=100m", "-runtime-endpoint=unix:///run/containerd/containerd.sock",
 		"-runtime-handler=" + handler, "-ginkgo.no-color", "-ginkgo.json-report=" + report,
 	}, flags...)
 	out, err := exec.Command("./critest.bin", flags...).CombinedOutput()
