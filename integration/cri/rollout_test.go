@@ -126,10 +126,15 @@ func ofBrig(list []scenario) []scenario {
 	return list
 }
 
-// done says that it has ended well, and the kubelet starts what comes after it.
+// done says that it has ended well, and the kubelet starts what comes after it. While
+// containerd is restarted nobody answers.
 func (c *container) done() bool {
 	c.Helper()
-	s := c.status()
+	r, err := c.runtime.ContainerStatus(c.ctx, &runtime.ContainerStatusRequest{ContainerId: c.id})
+	if err != nil {
+		return false
+	}
+	s := r.Status
 	if s.State == runtime.ContainerState_CONTAINER_EXITED && s.ExitCode != 0 {
 		said, _ := os.ReadFile(c.log)
 		c.Fatalf("it ended with %d: %s", s.ExitCode, said)
