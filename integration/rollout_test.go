@@ -181,6 +181,9 @@ func TestRolloutRefusals(t *testing.T) {
 			t.Errorf("%v: %s", err, out)
 		}
 		n.leaves(0, false)
+		if n.read("host/bin/brig") != "" {
+			t.Error("brig is there")
+		}
 	})
 	t.Run("another kind of processor", func(t *testing.T) {
 		n := newNode(t, "version = 2\n")
@@ -191,6 +194,17 @@ func TestRolloutRefusals(t *testing.T) {
 		}
 		n.leaves(0, false)
 		if n.read("host/bin/brig") != "an older one" || n.read("host/containerd/config.toml") != "version = 2\n" {
+			t.Errorf("the node has %q, and\n%s", n.read("host/bin/brig"), n.read("host/containerd/config.toml"))
+		}
+	})
+	t.Run("another kind of processor, and no configuration", func(t *testing.T) {
+		n := newNode(t, "")
+		n.write("foreign", "")
+		if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "does not run on this node") {
+			t.Errorf("%v: %s", err, out)
+		}
+		n.leaves(0, false)
+		if n.read("host/bin/brig") != "" || n.read("host/containerd/config.toml") != "" {
 			t.Errorf("the node has %q, and\n%s", n.read("host/bin/brig"), n.read("host/containerd/config.toml"))
 		}
 	})
@@ -241,6 +255,7 @@ func TestRolloutBack(t *testing.T) {
 			}
 			n.write("calls", "")
 			n.write("containers", "one\ntwo\n")
+			n.write("host/bin/.brig.new", "of one that was interrupted")
 			// While a container is there, so is everything.
 			out, err := n.install("grep -q one "+n.dir+"/containers && exit 1; test -e "+n.dir+"/host/bin/brig", remove)
 			if err != nil {

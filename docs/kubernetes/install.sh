@@ -77,18 +77,18 @@ settle() {
 }
 
 install() {
+	version=2 # of the file that is written if there is none
+	[ ! -e "$config" ] || version=$(sed -n '/^[[:space:]]*\[/q; s/^[[:space:]]*version *= *\([0-9]*\).*/\1/p' "$config")
+	# A version 3 of the file, containerd 2's own, has another name for the plugin; in a
+	# file without a version containerd would not find the table.
+	case $version in
+	2) plugin=io.containerd.grpc.v1.cri ;;
+	3) plugin=io.containerd.cri.v1.runtime ;;
+	*) has_handler || fail "containerd's config.toml has no line \"version = 2\" or 3, and the handler needs one" ;;
+	esac
 	put_binary
 	[ -e "$config" ] || echo 'version = 2' >"$config"
-	if ! has_handler; then
-		# A version 3 of the file, containerd 2's own, has another name for the plugin; in a
-		# file without a version containerd would not find the table.
-		case $(sed -n '/^[[:space:]]*\[/q; s/^[[:space:]]*version *= *\([0-9]*\).*/\1/p' "$config") in
-		2) plugin=io.containerd.grpc.v1.cri ;;
-		3) plugin=io.containerd.cri.v1.runtime ;;
-		*) fail "containerd's config.toml has no line \"version = 2\" or 3, and the handler needs one" ;;
-		esac
-		change with_handler
-	fi
+	has_handler || change with_handler
 	settle 'the handler'
 }
 
@@ -110,7 +110,7 @@ remove() {
 	fi
 	settle 'the handler gone'
 	wait_for_containers # of pods that came meanwhile
-	rm -f /host/bin/brig
+	rm -f /host/bin/brig /host/bin/.brig.new
 }
 
 if [ "${REMOVE:-false}" = true ]; then
