@@ -196,7 +196,9 @@ func TestAltered(t *testing.T) {
 	}
 	git("init", "-q")
 	must(t, os.Mkdir(dir+"/docs", 0o755))
+	must(t, os.Mkdir(dir+"/integration", 0o755))
 	write("docs/compatibility.md", "before")
+	write("integration/reasons.txt", "")
 	git("add", ".")
 	git("commit", "-qm", "one")
 	first := git("rev-parse", "HEAD")
@@ -205,6 +207,10 @@ func TestAltered(t *testing.T) {
 	write("docs/compatibility.md", "after that")
 	if altered(t, dir, first) {
 		t.Error("the page counts")
+	}
+	write("integration/reasons.txt", "podman run/one: no network")
+	if altered(t, dir, first) {
+		t.Error("a reason counts")
 	}
 	write("run.txt", "")
 	if !altered(t, dir, first) {
