@@ -58,6 +58,10 @@ case "$*" in
 	touch DIR/containers
 	head -n 1 DIR/containers
 	sed -i 1d DIR/containers ;;
+*" ctr plugins ls")
+	printf 'TYPE                  ID  PLATFORMS   STATUS\nio.containerd.grpc.v1 cri linux/amd64 '
+	if test -e DIR/strict && grep -q runtimes DIR/host/containerd/config.toml && ! grep -q runtimes.runc DIR/host/containerd/config.toml
+	then echo error; else echo ok; fi ;;
 *" /usr/local/bin/.brig.new --version") test -x DIR/host/bin/.brig.new && ! test -e DIR/foreign ;;
 *) exit 3 ;;
 esac
@@ -108,19 +112,33 @@ func TestRolloutGoesBackInterrupted(t *testing.T) {
 	}
 }
 
+// strict is a node whose containerd is of version 1: its CRI does not start when the
+// configuration names a runtime and not runc.
+func (n *node) strict() { n.write("strict", "") }
+
+const runcOf2 = "\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc] # for brig\n"
+
 const handlerOf2 = "\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig]\n"
 
 // TestRollout installs on nodes of each kind, and once more, which changes nothing.
 func TestRollout(t *testing.T) {
-	for name, c := range map[string]struct{ config, table string }{
-		"no configuration": {"", handlerOf2},
-		"version 2":        {"version = 2\nroot = \"/x\"\n", handlerOf2},
-		"version 3":        {"# containerd 2\nversion = 3\n", "\n[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.brig]\n"},
-		"in a comment":     {"version = 2\n# [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig]\n", handlerOf2},
-		"two versions":     {"  version = 2\n[plugins.x]\nversion = 3\n", handlerOf2},
+	for name, c := range map[string]struct {
+		config, table string
+		runc          int
+	}{
+		"no configuration":  {"", handlerOf2, 1},
+		"version 2":         {"version = 2\nroot = \"/x\"\n", handlerOf2, 1},
+		"version 3":         {"# containerd 2\nversion = 3\n", "\n[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.brig]\n", 0},
+		"in a comment":      {"version = 2\n# [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig]\n", handlerOf2, 1},
+		"two versions":      {"  version = 2\n[plugins.x]\nversion = 3\n", handlerOf2, 1},
+		"runc is there":     {"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]\n", handlerOf2, 0},
+		"runc is on a line": {"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\nruntimes.runc = { runtime_type = \"x\" }\n", handlerOf2, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, c.config)
+			if c.runc == 1 {
+				n.strict()
+			}
 			if out, err := n.install("exit 0"); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
@@ -128,6 +146,9 @@ func TestRollout(t *testing.T) {
 			config := n.read("host/containerd/config.toml")
 			if !strings.HasPrefix(config, c.config) || strings.Count(config, c.table) != 1 || !strings.HasSuffix(config, "SystemdCgroup = true\n") {
 				t.Errorf("the configuration is\n%s", config)
+			}
+			if strings.Count(config, runcOf2) != c.runc {
+				t.Errorf("runc is not there %d times:\n%s", c.runc, config)
 			}
 			if n.read("host/bin/brig") != "the program" {
 				t.Error("brig is not there")
@@ -221,6 +242,21 @@ func TestRolloutRefusals(t *testing.T) {
 	})
 }
 
+// TestRolloutWithoutCRI is a node whose containerd starts with the handler, but not its CRI.
+func TestRolloutWithoutCRI(t *testing.T) {
+	const config = "version = 2\n[plugins.x.containerd.runtimes.another]\n"
+	n := newNode(t, config)
+	n.strict()
+	out, err := n.install("exit 0")
+	if err != nil || !strings.Contains(out, "CRI does not start with the handler") {
+		t.Errorf("%v: %s", err, out)
+	}
+	n.leaves(2, false)
+	if got := n.read("host/containerd/config.toml"); got != config {
+		t.Errorf("the configuration is\n%s", got)
+	}
+}
+
 // TestRolloutInterrupted kills it before containerd is restarted: the next run does so.
 func TestRolloutInterrupted(t *testing.T) {
 	n := newNode(t, "version = 2\n")
@@ -247,9 +283,16 @@ func TestRolloutBack(t *testing.T) {
 			"version = 2\n" + handlerOf2 + "runtime_type = \"x\"\n\n  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig.options]\n    x = 1\n\n[plugins.x.containerd.runtimes.brigantine]\ny = 2\n",
 			"version = 2\n[plugins.x.containerd.runtimes.brigantine]\ny = 2\n",
 		},
+		"another that came after it": {
+			"version = 2\n" + runcOf2 + "runtime_type = \"x\"\n" + handlerOf2 + "runtime_type = \"x\"\n[plugins.x.containerd.runtimes.another]\n",
+			"version = 2\n" + runcOf2 + "runtime_type = \"x\"\n[plugins.x.containerd.runtimes.another]\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, c.before)
+			if name != "version 3" && name != "its tables among others" {
+				n.strict()
+			}
 			if out, err := n.install("exit 0"); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
@@ -263,7 +306,7 @@ func TestRolloutBack(t *testing.T) {
 			}
 			n.leaves(1, true)
 			list := "--target 1 --mount -- /usr/local/bin/brig --root /run/containerd/runc/k8s.io list -q\n"
-			if want := strings.Repeat(list, 3) + "--target 1 --mount -- systemctl restart containerd\n" + list; n.read("calls") != want {
+			if want := strings.Repeat(list, 3) + "--target 1 --mount -- systemctl restart containerd\n--target 1 --mount -- ctr plugins ls\n" + list; n.read("calls") != want {
 				t.Errorf("it called\n%s", n.read("calls"))
 			}
 			if got := n.read("host/containerd/config.toml"); got != c.after {

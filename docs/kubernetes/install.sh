@@ -30,8 +30,17 @@ put_binary() {
 # A key may be in quotes, and a table in a comment is none.
 has_handler() { grep -q '^[[:space:]]*\[.*containerd\.runtimes\.["'\'']\{0,1\}brig["'\'']\{0,1\}\]' "$config"; }
 
+# containerd 1 forgets the runc that it has by itself, and its CRI does not start without
+# it, once a file names a runtime: the first one brings runc with it.
+needs_runc() { [ "$version" = 2 ] && ! grep -q '^[^#]*runtimes' "$config"; }
+
 with_handler() {
 	cat "$config"
+	! needs_runc || cat <<-EOF
+
+		[plugins."$plugin".containerd.runtimes.runc] # for brig
+		runtime_type = "io.containerd.runc.v2"
+	EOF
 	cat <<-EOF
 
 		[plugins."$plugin".containerd.runtimes.brig]
@@ -42,13 +51,16 @@ with_handler() {
 	EOF
 }
 
-# Its tables, each up to the next one, go with the empty lines before them.
+# Its tables, each up to the next one, go with the empty lines before them; and the runc
+# that came with it, unless another runtime has come meanwhile.
 without_handler() {
-	awk '/^[ \t]*\[/ { brig = /containerd\.runtimes\.["\047]?brig["\047]?[].]/; if (brig) empty = "" }
+	awk '{ table = /^[ \t]*\[/; its = table && /containerd\.runtimes\.["\047]?brig["\047]?[].]/; runc = table && /\] # for brig$/ }
+		FNR == NR { if (table && /containerd\.runtimes\./ && !its && !runc) others = 1; next }
+		table { brig = its || runc && !others; if (brig) empty = "" }
 		brig { next }
 		/^$/ { empty = empty "\n"; next }
 		{ printf "%s%s\n", empty, $0; empty = "" }
-		END { printf "%s", empty }' "$config"
+		END { printf "%s", empty }' "$config" "$config"
 }
 
 # change COMMAND: the configuration becomes what the command prints, and stays as
@@ -62,15 +74,22 @@ change() {
 	mv "$config.new" "$config"
 }
 
+# containerd 1 goes on without its CRI, which finds a fault in the configuration, and the
+# node would be lost to the cluster. A node without ctr is not asked.
+restart() {
+	on_node systemctl restart containerd || return
+	! on_node ctr plugins ls 2>/dev/null | grep -q '^io\.containerd\.grpc\.v1 *cri .*error'
+}
+
 # settle restarts containerd if it has not been since a change.
 settle() {
 	[ -e "$pending" ] || return 0
-	if ! on_node systemctl restart containerd; then
+	if ! restart; then
 		mv "$before" "$config"
 		on_node systemctl restart containerd || :
 		rm -f "$pending"
 		# To fail would be to be started again, and containerd with it.
-		echo "brig: containerd does not start with $1; its config.toml is as it was" >&2
+		echo "brig: containerd or its CRI does not start with $1; its config.toml is as it was" >&2
 		exec sleep 2147483647
 	fi
 	rm -f "$pending" "$before"

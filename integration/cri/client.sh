@@ -1,5 +1,5 @@
 # containerd's CRI plugin, with handlers for the runtime under test: "tested", and
-# "tested-systemd" whose cgroups are made by systemd; and runc. The scenarios are in Go.
+# "tested-systemd" whose cgroups are made by systemd. The scenarios are in Go.
 # DEFAULT_HANDLER is the one of pods that ask for none.
 setup() {
 	mkdir -p /etc/containerd /opt/cni /etc/cni/net.d
@@ -22,8 +22,6 @@ setup() {
 		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested-systemd.options]
 		BinaryName = "$RUNTIME"
 		SystemdCgroup = true
-		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-		runtime_type = "io.containerd.runc.v2"
 	EOF
 	cat >/etc/cni/net.d/10-box.conflist <<-'EOF'
 		{ "cniVersion": "1.0.0", "name": "box", "plugins": [
@@ -31,7 +29,7 @@ setup() {
 			  "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.77.0.0/24" }]], "routes": [{ "dst": "0.0.0.0/0" }] } },
 			{ "type": "portmap", "capabilities": { "portMappings": true } } ] }
 	EOF
-	# And the handler "brig", as the documentation has it.
+	# And runc and the handler "brig", as the documentation has them.
 	from_docs /etc/containerd/config.toml | grep -v '^version' >>/etc/containerd/config.toml
 	start_containerd
 	box_archive /var/tmp/box-archive.tar localhost/box

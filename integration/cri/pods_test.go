@@ -151,16 +151,7 @@ var pods = group{"pods", []scenario{
 		k.equal(group, "0::/system.slice/box.slice:cri-containerd:"+c.id)
 	}},
 	{"the configuration of the documentation and nothing else", func(k *kubelet) {
-		shell(k.T, "cp /etc/containerd/config.toml /var/tmp/config.toml")
-		k.Cleanup(func() {
-			shell(k.T, "cp /var/tmp/config.toml /etc/containerd/config.toml; systemctl restart containerd; until_true ctr version")
-			ready(k.T, k.runtime)
-		})
-		shell(k.T, `from_docs /etc/containerd/config.toml >/etc/containerd/config.toml
-			pause=$(containerd config dump | grep -oE "[a-z0-9./-]+/pause:[0-9.]+" | head -n 1)
-			ctr -n k8s.io image tag --force localhost/pause:latest $pause
-			systemctl restart containerd; until_true ctr version`)
-		ready(k.T, k.runtime)
+		k.onlyConfigured("from_docs " + config)
 		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 		k.check(err)
 		k.equal(p.sleeper().exec("echo", "up"), "up")

@@ -47,6 +47,22 @@ var rollout = group{"rollout", ofBrig([]scenario{
 			k.Fatalf("the configuration is\n%s", now)
 		}
 	}},
+	{"the DaemonSet installs the handler into a configuration that names no runtime", func(k *kubelet) {
+		program := k.withoutBrig()
+		k.onlyConfigured("echo version = 2")
+		k.eventually("it is done", k.installer("runc", newer(k, program)).done)
+		ready(k.T, k.runtime)
+		for _, handler := range []string{"brig", "runc"} {
+			p, err := k.tryPod(handler, func(c *runtime.PodSandboxConfig) {
+				if handler == "brig" {
+					c.Linux.CgroupParent = "box.slice"
+				}
+			})
+			k.check(err)
+			k.equal(p.sleeper().exec("echo", "up"), "up")
+		}
+		k.removePods()
+	}},
 	{"the DaemonSet comes once more and changes nothing", func(k *kubelet) {
 		before, err := os.ReadFile(config)
 		k.check(err)
@@ -181,6 +197,24 @@ func (k *kubelet) withoutBrig() []byte {
 	_, err = k.tryPod("brig")
 	k.refused(err, `no runtime for "brig" is configured`)
 	return program
+}
+
+// onlyConfigured has containerd know what a command of the shell prints, and nothing
+// else, until the end. The pause image is what containerd calls it by itself.
+func (k *kubelet) onlyConfigured(command string) {
+	k.Helper()
+	text, err := os.ReadFile(config)
+	k.check(err)
+	k.Cleanup(func() {
+		k.check(os.WriteFile(config, text, 0o644))
+		shell(k.T, "systemctl restart containerd; until_true ctr version")
+		ready(k.T, k.runtime)
+	})
+	shell(k.T, command+` >/etc/containerd/config.toml
+		pause=$(containerd config dump | grep -oE "[a-z0-9./-]+/pause:[0-9.]+" | head -n 1)
+		ctr -n k8s.io image tag --force localhost/pause:latest $pause
+		systemctl restart containerd; until_true ctr version`)
+	ready(k.T, k.runtime)
 }
 
 // newer is another version of a program: a byte after its end changes nothing.
