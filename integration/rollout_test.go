@@ -206,29 +206,22 @@ func TestRolloutRefusals(t *testing.T) {
 			t.Error("brig is there")
 		}
 	})
-	t.Run("another kind of processor", func(t *testing.T) {
-		n := newNode(t, "version = 2\n")
-		n.write("foreign", "")
-		n.write("host/bin/brig", "an older one")
-		if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "does not run on this node") {
-			t.Errorf("%v: %s", err, out)
-		}
-		n.leaves(0, false)
-		if n.read("host/bin/brig") != "an older one" || n.read("host/containerd/config.toml") != "version = 2\n" {
-			t.Errorf("the node has %q, and\n%s", n.read("host/bin/brig"), n.read("host/containerd/config.toml"))
-		}
-	})
-	t.Run("another kind of processor, and no configuration", func(t *testing.T) {
-		n := newNode(t, "")
-		n.write("foreign", "")
-		if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "does not run on this node") {
-			t.Errorf("%v: %s", err, out)
-		}
-		n.leaves(0, false)
-		if n.read("host/bin/brig") != "" || n.read("host/containerd/config.toml") != "" {
-			t.Errorf("the node has %q, and\n%s", n.read("host/bin/brig"), n.read("host/containerd/config.toml"))
-		}
-	})
+	for config, older := range map[string]string{"version = 2\n": "an older one", "": ""} {
+		t.Run("another kind of processor, configuration "+strings.TrimSpace(config), func(t *testing.T) {
+			n := newNode(t, config)
+			n.write("foreign", "")
+			if older != "" {
+				n.write("host/bin/brig", older)
+			}
+			if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "does not run on this node") {
+				t.Errorf("%v: %s", err, out)
+			}
+			n.leaves(0, false)
+			if n.read("host/bin/brig") != older || n.read("host/containerd/config.toml") != config {
+				t.Errorf("the node has %q, and\n%s", n.read("host/bin/brig"), n.read("host/containerd/config.toml"))
+			}
+		})
+	}
 	t.Run("containerd does not start", func(t *testing.T) {
 		n := newNode(t, "version = 2\n")
 		out, err := n.install("! grep -q brig " + n.dir + "/host/containerd/config.toml")
@@ -286,6 +279,10 @@ func TestRolloutBack(t *testing.T) {
 		"another that came after it": {
 			"version = 2\n" + runcOf2 + "runtime_type = \"x\"\n" + handlerOf2 + "runtime_type = \"x\"\n[plugins.x.containerd.runtimes.another]\n",
 			"version = 2\n" + runcOf2 + "runtime_type = \"x\"\n[plugins.x.containerd.runtimes.another]\n",
+		},
+		"another that came in another form": {
+			"version = 2\n[plugins.x.containerd]\nruntimes.another = { runtime_type = \"x\" }\n" + runcOf2 + "runtime_type = \"x\"\n" + handlerOf2,
+			"version = 2\n[plugins.x.containerd]\nruntimes.another = { runtime_type = \"x\" }\n" + runcOf2 + "runtime_type = \"x\"\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -55,7 +55,7 @@ with_handler() {
 # that came with it, unless another runtime has come meanwhile.
 without_handler() {
 	awk '{ table = /^[ \t]*\[/; its = table && /containerd\.runtimes\.["\047]?brig["\047]?[].]/; runc = table && /\] # for brig$/ }
-		FNR == NR { if (table && /containerd\.runtimes\./ && !its && !runc) others = 1; next }
+		FNR == NR { if (/^[^#]*runtimes/ && !its && !runc) others = 1; next }
 		table { brig = its || runc && !others; if (brig) empty = "" }
 		brig { next }
 		/^$/ { empty = empty "\n"; next }
