@@ -49,6 +49,7 @@ for task; do
 		need gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 		need libc6-dev-arm64-cross /usr/aarch64-linux-gnu/include/unistd.h
 		need qemu-user-static qemu-aarch64-static
+		need runc runc
 		need zsh zsh
 		need fish fish
 		need mandoc mandoc

@@ -3,6 +3,7 @@ package root_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ var matched = []struct {
 	lower   bool   // the client makes the text lower case first
 	args    func(b *box) []string
 	code    int
+	alone   string // why it is not so with runc
 }{
 	{
 		client: "containerd process/init.go: delete of an unknown container is success", pattern: `does not exist`,
@@ -48,7 +50,7 @@ var matched = []struct {
 	},
 	{
 		client: "podman oci_conmon_linux.go: no checkpoints", pattern: `checkpoint`,
-		args: func(*box) []string { return []string{"checkpoint", "--help"} }, code: 1,
+		args: func(*box) []string { return []string{"checkpoint", "--help"} }, code: 1, alone: "runc makes them",
 	},
 	{
 		client: "podman oci_util.go: exec of a directory is 126", pattern: `(?i)permission denied|operation not permitted`,
@@ -66,7 +68,7 @@ var matched = []struct {
 		args: func(b *box) []string { return []string{"exec", b.running(), "nosuch"} }, code: 255,
 	},
 	{
-		client: "podman test/system/030-run.bats", pattern: `exec: "": executable file not found in \$PATH`,
+		client: "podman test/system/030-run.bats: exec of an empty name", pattern: `exec: "": executable file not found in \$PATH`,
 		args: func(b *box) []string { return []string{"exec", b.running(), ""} }, code: 255,
 	},
 	{
@@ -114,7 +116,7 @@ var matched = []struct {
 	},
 	{
 		client: "cri-o pkg/config: combined output of --version", pattern: `^brig version \S+\ncommit: \S+\nspec: 1\.3\.0\n`,
-		args: func(*box) []string { return []string{"--version"} },
+		args: func(*box) []string { return []string{"--version"} }, alone: "runc says its own name",
 	},
 	{
 		client: "moby daemon/info_unix.go: --version has a word version and a line commit:", pattern: `(?m)version [^ \n]+\n(.*\n)*commit: `,
@@ -173,6 +175,53 @@ func TestClientsFindTheirWords(t *testing.T) {
 				t.Errorf("podman would take this for 126: %q", record.Msg)
 			}
 		})
+	}
+}
+
+// TestClientsFindTheSameInRunc has runc do the same: the client finds its words there as
+// well, and the exit code is the same. So each row is something that a client can meet.
+func TestClientsFindTheSameInRunc(t *testing.T) {
+	runc, err := exec.LookPath("runc")
+	if err != nil {
+		t.Skip("needs runc: ", err)
+	}
+	for _, m := range matched {
+		if m.alone != "" {
+			continue
+		}
+		t.Run(strings.ReplaceAll(m.client, "/", "."), func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			b.other = runc
+			log := b.dir + "/log.json"
+			r := b.brig(append([]string{"--log", log, "--log-format=json"}, m.args(b)...)...)
+			text := r.out
+			if m.code != 0 {
+				var record struct{ Msg string }
+				for line := range strings.Lines(reads(t, log)) {
+					must(t, json.Unmarshal([]byte(line), &record))
+				}
+				text += record.Msg
+			}
+			if m.lower {
+				text = strings.ToLower(text)
+			}
+			if !regexp.MustCompile(m.pattern).MatchString(text) || r.code != m.code {
+				t.Errorf("exit %d and not %d, %q does not match %s", r.code, m.code, text, m.pattern)
+			}
+		})
+	}
+}
+
+// TestClientsWordsAreWritten: the page of errors says what each client looks for.
+func TestClientsWordsAreWritten(t *testing.T) {
+	page := reads(t, "../../docs/errors.md")
+	for _, m := range matched {
+		where, what, _ := strings.Cut(m.client, ": ")
+		row := "| " + what + " | " + where + " | `" + strings.ReplaceAll(m.pattern, "|", `\|`) + "` |\n"
+		if m.code != 0 && !strings.Contains(page, row) {
+			t.Errorf("docs/errors.md does not say\n%s", row)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type box struct {
 	rootfs string
 	state  string // --root
 	config map[string]any
+	other  string              // the program, if it is not brig
 	env    []string            // of brig
 	stdin  string              // of brig
 	files  []*os.File          // fds 3 and on of brig
@@ -150,7 +151,11 @@ type result struct {
 // command is brig with the box's state directory.
 func (b *box) command(args ...string) *exec.Cmd {
 	b.t.Helper()
-	cmd := exec.Command(brig(b.t), append([]string{"--root", b.state}, args...)...)
+	program := b.other
+	if program == "" {
+		program = brig(b.t)
+	}
+	cmd := exec.Command(program, append([]string{"--root", b.state}, args...)...)
 	if b.env != nil {
 		cmd.Env = b.env
 	}
