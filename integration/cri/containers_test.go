@@ -1,11 +1,11 @@
 package cri
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
@@ -113,7 +113,10 @@ var containers = group{"containers", []scenario{
 		errs := make(chan error, 8)
 		for range 8 {
 			go func() {
-				_, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: c.id, Cmd: []string{"true"}, Timeout: 60})
+				r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: c.id, Cmd: []string{"sh", "-c", "echo up; exit 3"}, Timeout: 60})
+				if err == nil && (string(r.Stdout) != "up\n" || r.ExitCode != 3) {
+					err = fmt.Errorf("it ended with %d: %s%s", r.ExitCode, r.Stdout, r.Stderr)
+				}
 				errs <- err
 			}()
 		}
@@ -160,6 +163,7 @@ var containers = group{"containers", []scenario{
 func (k *kubelet) runPod(i int) error {
 	config := &runtime.PodSandboxConfig{
 		Metadata:     &runtime.PodSandboxMetadata{Name: "p" + strconv.Itoa(i), Uid: "p" + strconv.Itoa(i), Namespace: "default"},
+		Hostname:     "p" + strconv.Itoa(i),
 		LogDirectory: k.logs,
 		Linux:        &runtime.LinuxPodSandboxConfig{},
 	}
@@ -173,7 +177,12 @@ func (k *kubelet) runPod(i int) error {
 	if err != nil {
 		return err
 	}
-	_, err = k.runtime.StartContainer(k.ctx, &runtime.StartContainerRequest{ContainerId: c.ContainerId})
-	time.Sleep(100 * time.Millisecond)
+	if _, err = k.runtime.StartContainer(k.ctx, &runtime.StartContainerRequest{ContainerId: c.ContainerId}); err != nil {
+		return err
+	}
+	r, err := k.runtime.ExecSync(k.ctx, &runtime.ExecSyncRequest{ContainerId: c.ContainerId, Cmd: []string{"hostname"}, Timeout: 60})
+	if err == nil && string(r.Stdout) != config.Hostname+"\n" {
+		err = fmt.Errorf("the container of %s says %s%s", config.Hostname, r.Stdout, r.Stderr)
+	}
 	return err
 }
