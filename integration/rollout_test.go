@@ -19,10 +19,13 @@ type node struct {
 
 func newNode(t *testing.T, config string) *node {
 	n := &node{t: t, dir: t.TempDir()}
-	for _, dir := range []string{"host/bin", "host/containerd", "bin"} {
+	for _, dir := range []string{"host/bin", "host/containerd", "bin", "proc/4710", "proc/4711"} {
 		must(t, os.MkdirAll(filepath.Join(n.dir, dir), 0o755))
 	}
 	n.write("brig", "the program")
+	n.write("proc/4710/cmdline", strings.ReplaceAll("/usr/bin/containerd-shim-runc-v2 -namespace k8s.io -id x -address /run/containerd/containerd.sock ", " ", "\x00"))
+	n.write("proc/4711/cmdline", "/usr/bin/containerd\x00")
+	n.write("pid", "4711")
 	if config != "" {
 		n.write("host/containerd/config.toml", config)
 	}
@@ -48,7 +51,8 @@ func (n *node) install(restart string, env ...string) (string, error) {
 	text, err := os.ReadFile(top + "/docs/kubernetes/install.sh")
 	must(n.t, err)
 	script := strings.NewReplacer(
-		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "exec sleep 2147483647", "exit 75", "sleep 10", "sleep 0.1",
+		"/host/", n.dir+"/host/", " /brig ", " "+n.dir+"/brig ", "/proc/$PPID/", n.dir+"/proc/4710/", "/proc/$pid/", n.dir+"/proc/$pid/",
+		"exec sleep 2147483647", "exit 75", "sleep 10", "sleep 0.1",
 	).Replace(string(text))
 	n.write("bin/nsenter", strings.NewReplacer("DIR", n.dir, "RESTART", restart).Replace(`#!/bin/sh
 echo "$*" >>DIR/calls
@@ -62,7 +66,13 @@ case "$*" in
 	printf 'TYPE                  ID  PLATFORMS   STATUS\nio.containerd.grpc.v1 cri linux/amd64 '
 	if test -e DIR/strict && grep -q runtimes DIR/host/containerd/config.toml && ! grep -q runtimes.runc DIR/host/containerd/config.toml
 	then echo error; else echo ok; fi ;;
-*" /usr/local/bin/.brig.new --version") test -x DIR/host/bin/.brig.new && ! test -e DIR/foreign ;;
+*" systemctl show -p MainPID --value containerd") cat DIR/pid ;;
+*" /usr/bin/containerd config dump")
+	printf '[grpc]\n  address = "/run/containerd/containerd.sock"\n'
+	cat DIR/imported DIR/host/containerd/config.toml 2>/dev/null || : ;;
+*" /usr/bin/containerd -c /etc/another.toml config dump") printf '[grpc]\n  address = "/run/containerd/containerd.sock"\n' ;;
+*" rmdir /opt/brig/bin /opt/brig") ;;
+*" /opt/brig/bin/.brig.new --version") test -x DIR/host/bin/.brig.new && ! test -e DIR/foreign ;;
 *) exit 3 ;;
 esac
 `))
@@ -76,10 +86,20 @@ esac
 	return string(out), err
 }
 
+// calls are those on the node, but for questions to containerd.
+func (n *node) calls() (list string) {
+	for call := range strings.Lines(n.read("calls")) {
+		if call = strings.TrimPrefix(call, "--target 1 --mount -- "); !strings.Contains(call, "MainPID") && !strings.Contains(call, "config dump") {
+			list += call
+		}
+	}
+	return list
+}
+
 // leaves checks what there is afterwards, but for brig and the configuration.
 func (n *node) leaves(restarts int, ready bool) {
 	n.t.Helper()
-	if got := strings.Count(n.read("calls"), "--target 1 --mount -- systemctl restart containerd\n"); got != restarts {
+	if got := strings.Count(n.calls(), "systemctl restart containerd\n"); got != restarts {
 		n.t.Errorf("containerd was restarted %d times, not %d", got, restarts)
 	}
 	if n.ready != ready {
@@ -119,6 +139,9 @@ func (n *node) strict() { n.write("strict", "") }
 const runcOf2 = "\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc] # for brig\n"
 
 const handlerOf2 = "\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig]\n"
+
+// installedOf2 is the handler with its program.
+const installedOf2 = handlerOf2 + "runtime_type = \"x\"\n\n  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig.options]\n    BinaryName = \"/opt/brig/bin/brig\"\n"
 
 // TestRollout installs on nodes of each kind, and once more, which changes nothing.
 func TestRollout(t *testing.T) {
@@ -161,24 +184,26 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// TestRolloutFinds is a handler that is there already, its name in quotes.
+// TestRolloutFinds is a handler that somebody else wrote down, its name in quotes: it
+// stays, and so does what runs on it.
 func TestRolloutFinds(t *testing.T) {
 	for _, name := range []string{`brig`, `"brig"`, `'brig'`} {
-		config := "version = 2\n  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes." + name + "]\n  runtime_type = \"x\"\n"
-		n := newNode(t, config)
-		if out, err := n.install("exit 0"); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		n.leaves(0, true)
-		if got := n.read("host/containerd/config.toml"); got != config {
-			t.Errorf("the configuration is\n%s", got)
-		}
-		if out, err := n.install("exit 0", "REMOVE=true"); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		n.leaves(1, true)
-		if got := n.read("host/containerd/config.toml"); got != "version = 2\n" {
-			t.Errorf("after it has gone the configuration is\n%s", got)
+		for _, file := range []string{"host/containerd/config.toml", "imported"} {
+			t.Run(name+" in "+file, func(t *testing.T) {
+				n := newNode(t, "version = 2\n")
+				n.write(file, "version = 2\n  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes."+name+"]\n  runtime_type = \"x\"\n")
+				config := n.read("host/containerd/config.toml")
+				if out, err := n.install("exit 0"); err != nil || !strings.Contains(out, "has a handler brig already") {
+					t.Fatalf("%v: %s", err, out)
+				}
+				if out, err := n.install("exit 0", "REMOVE=true"); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				n.leaves(0, true)
+				if n.read("host/containerd/config.toml") != config || n.read("host/bin/brig") != "" {
+					t.Errorf("brig is there, or the configuration is\n%s", n.read("host/containerd/config.toml"))
+				}
+			})
 		}
 	}
 }
@@ -222,17 +247,69 @@ func TestRolloutRefusals(t *testing.T) {
 			}
 		})
 	}
-	t.Run("containerd does not start", func(t *testing.T) {
-		n := newNode(t, "version = 2\n")
-		out, err := n.install("! grep -q brig " + n.dir + "/host/containerd/config.toml")
-		if err != nil || !strings.Contains(out, "does not start with the handler") {
+	for name, c := range map[string]struct{ file, text, config, says string }{
+		"no containerd.service":           {"pid", "0", "", "no containerd.service runs"},
+		"no systemd":                      {"pid", "", "version = 2\n", "no containerd.service runs"},
+		"pods of another containerd":      {"proc/4710/cmdline", "shim\x00-address\x00/run/k3s/containerd/containerd.sock\x00", "version = 2\n", "is not what runs the pods"},
+		"a configuration of another name": {"proc/4711/cmdline", "/usr/bin/containerd\x00-c\x00/etc/another.toml\x00", "", "would not know the handler"},
+		"the same, and there is this one": {"proc/4711/cmdline", "/usr/bin/containerd\x00-c\x00/etc/another.toml\x00", "version = 2\n", "would not know the handler"},
+		"one that cannot be read":         {"proc/4711/cmdline", "/usr/bin/containerd\x00--fails\x00", "version = 2\n", "does not read its configuration"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, c.config)
+			n.write(c.file, c.text)
+			if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, c.says) {
+				t.Errorf("%v: %s", err, out)
+			}
+			n.leaves(0, false)
+			if n.read("host/bin/brig") != "" || n.read("host/containerd/config.toml") != c.config {
+				t.Errorf("brig is there, or the configuration is\n%s", n.read("host/containerd/config.toml"))
+			}
+			// To take brig away is no failure where it has never been.
+			if out, err := n.install("exit 1", "REMOVE=true"); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	t.Run("a link", func(t *testing.T) {
+		n := newNode(t, "")
+		must(t, os.Symlink("/no/such", n.dir+"/host/containerd/config.toml"))
+		if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "is a symbolic link") {
 			t.Errorf("%v: %s", err, out)
 		}
-		n.leaves(2, false)
-		if got := n.read("host/containerd/config.toml"); got != "version = 2\n" {
-			t.Errorf("the configuration is\n%s", got)
+		n.leaves(0, false)
+		if target, err := os.Readlink(n.dir + "/host/containerd/config.toml"); target != "/no/such" || n.read("host/bin/brig") != "" {
+			t.Errorf("brig is there, or the link is %q, %v", target, err)
 		}
 	})
+	t.Run("the handler is hidden later", func(t *testing.T) {
+		n := newNode(t, "version = 2\n")
+		if out, err := n.install("exit 0"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		config := n.read("host/containerd/config.toml")
+		n.write("proc/4711/cmdline", "/usr/bin/containerd\x00-c\x00/etc/another.toml\x00")
+		if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "would not know the handler") {
+			t.Errorf("%v: %s", err, out)
+		}
+		n.leaves(1, false)
+		if n.read("host/bin/brig") == "" || n.read("host/containerd/config.toml") != config {
+			t.Errorf("brig is gone, or the configuration is\n%s", n.read("host/containerd/config.toml"))
+		}
+	})
+	for _, config := range []string{"version = 2\n", ""} {
+		t.Run("containerd does not start, configuration "+strings.TrimSpace(config), func(t *testing.T) {
+			n := newNode(t, config)
+			out, err := n.install("! grep -qs brig " + n.dir + "/host/containerd/config.toml")
+			if err != nil || !strings.Contains(out, "does not start with the handler") {
+				t.Errorf("%v: %s", err, out)
+			}
+			n.leaves(2, false)
+			if _, err := os.Stat(n.dir + "/host/containerd/config.toml"); n.read("host/containerd/config.toml") != config || (err != nil) != (config == "") {
+				t.Errorf("the configuration is\n%s, %v", n.read("host/containerd/config.toml"), err)
+			}
+		})
+	}
 }
 
 // TestRolloutWithoutCRI is a node whose containerd starts with the handler, but not its CRI.
@@ -265,29 +342,54 @@ func TestRolloutInterrupted(t *testing.T) {
 	}
 }
 
+// TestRolloutUnreadable was killed after a change that containerd cannot read, which is
+// taken back before anybody restarts it.
+func TestRolloutUnreadable(t *testing.T) {
+	n := newNode(t, "made wrong"+installedOf2)
+	n.write("host/containerd/config.toml.before-brig", "version = 2\n")
+	n.write("host/containerd/config.toml.brig-restart", "")
+	n.write("proc/4711/cmdline", "/usr/bin/containerd\x00--fails\x00")
+	if out, err := n.install("exit 0"); err == nil || !strings.Contains(out, "does not read its configuration") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if got := n.read("host/containerd/config.toml"); got != "version = 2\n" {
+		t.Errorf("the configuration is\n%s", got)
+	}
+	n.write("proc/4711/cmdline", "/usr/bin/containerd\x00")
+	if out, err := n.install("exit 0"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	n.leaves(1, true)
+}
+
 // TestRolloutBack removes what it installed: what was there before is there again.
 func TestRolloutBack(t *testing.T) {
 	remove := "REMOVE=true"
 	for name, c := range map[string]struct{ before, after string }{
-		"no configuration": {"", "version = 2\n"},
+		"no configuration": {"", ""},
 		"version 2":        {"version = 2\nroot = \"/x\"\n\n[grpc]\ngid = 7\n", "version = 2\nroot = \"/x\"\n\n[grpc]\ngid = 7\n"},
 		"version 3":        {"# containerd 2\nversion = 3\n", "# containerd 2\nversion = 3\n"},
 		"its tables among others": {
-			"version = 2\n" + handlerOf2 + "runtime_type = \"x\"\n\n  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.brig.options]\n    x = 1\n\n[plugins.x.containerd.runtimes.brigantine]\ny = 2\n",
+			"version = 2\n" + installedOf2 + "\n[plugins.x.containerd.runtimes.brigantine]\ny = 2\n",
 			"version = 2\n[plugins.x.containerd.runtimes.brigantine]\ny = 2\n",
 		},
+		"comments": {
+			"version = 2\n# before\n" + installedOf2 + "# of a key\nx = 1\n\n# the GPU\n\n# do not remove\n[plugins.x.containerd.runtimes.gpu]\n# within\ny = 2\n",
+			"version = 2\n# before\n# the GPU\n\n# do not remove\n[plugins.x.containerd.runtimes.gpu]\n# within\ny = 2\n",
+		},
+		"a comment at the end": {"version = 2\n" + installedOf2 + "# the end\n", "version = 2\n# the end\n"},
 		"another that came after it": {
-			"version = 2\n" + runcOf2 + "runtime_type = \"x\"\n" + handlerOf2 + "runtime_type = \"x\"\n[plugins.x.containerd.runtimes.another]\n",
+			"version = 2\n" + runcOf2 + "runtime_type = \"x\"\n" + installedOf2 + "[plugins.x.containerd.runtimes.another]\n",
 			"version = 2\n" + runcOf2 + "runtime_type = \"x\"\n[plugins.x.containerd.runtimes.another]\n",
 		},
 		"another that came in another form": {
-			"version = 2\n[plugins.x.containerd]\nruntimes.another = { runtime_type = \"x\" }\n" + runcOf2 + "runtime_type = \"x\"\n" + handlerOf2,
+			"version = 2\n[plugins.x.containerd]\nruntimes.another = { runtime_type = \"x\" }\n" + runcOf2 + "runtime_type = \"x\"\n" + installedOf2,
 			"version = 2\n[plugins.x.containerd]\nruntimes.another = { runtime_type = \"x\" }\n" + runcOf2 + "runtime_type = \"x\"\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, c.before)
-			if name != "version 3" && name != "its tables among others" {
+			if name != "version 3" && !strings.Contains(c.before, "brig") {
 				n.strict()
 			}
 			if out, err := n.install("exit 0"); err != nil {
@@ -302,9 +404,13 @@ func TestRolloutBack(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			n.leaves(1, true)
-			list := "--target 1 --mount -- /usr/local/bin/brig --root /run/containerd/runc/k8s.io list -q\n"
-			if want := strings.Repeat(list, 3) + "--target 1 --mount -- systemctl restart containerd\n--target 1 --mount -- ctr plugins ls\n" + list; n.read("calls") != want {
-				t.Errorf("it called\n%s", n.read("calls"))
+			if strings.Count(out, "these have to end first: one\n") != 1 || strings.Count(out, "these have to end first: two\n") != 1 {
+				t.Errorf("it says %s", out)
+			}
+			const list = "/opt/brig/bin/brig --root /run/containerd/runc/k8s.io list -q\n"
+			want := strings.Repeat(list, 3) + "systemctl restart containerd\nctr plugins ls\n" + list + "rmdir /opt/brig/bin /opt/brig\n"
+			if got := n.calls(); got != want {
+				t.Errorf("it called\n%s", got)
 			}
 			if got := n.read("host/containerd/config.toml"); got != c.after {
 				t.Errorf("the configuration is\n%s", got)
@@ -327,10 +433,10 @@ func TestRolloutBackRefusals(t *testing.T) {
 		restarts              int
 		fails                 bool
 	}{
-		"the default":                  {"version = 2\n[plugins.x.containerd]\n  default_runtime_name = \"brig\"\n" + handlerOf2, "exit 0", "no pod would start", 0, true},
-		"containerd does not start":    {"version = 2\n" + handlerOf2, "grep -q runtimes.brig DIR/host/containerd/config.toml", "does not start with the handler gone", 2, false},
-		"the default, in other quotes": {"version = 3\n[plugins.x.containerd]\ndefault_runtime_name = 'brig'\n" + handlerOf2, "exit 0", "no pod would start", 0, true},
-		"the list fails":               {"version = 2\n" + handlerOf2, "exit 0", "", 0, true},
+		"the default":                  {"version = 2\n[plugins.x.containerd]\n  default_runtime_name = \"brig\"\n" + installedOf2, "exit 0", "no pod would start", 0, true},
+		"containerd does not start":    {"version = 2\n" + installedOf2, "grep -q runtimes.brig DIR/host/containerd/config.toml", "does not start with the handler gone", 2, false},
+		"the default, in other quotes": {"version = 3\n[plugins.x.containerd]\ndefault_runtime_name = 'brig'\n" + installedOf2, "exit 0", "no pod would start", 0, true},
+		"the list fails":               {"version = 2\n" + installedOf2, "exit 0", "", 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, c.config)
@@ -352,7 +458,7 @@ func TestRolloutBackRefusals(t *testing.T) {
 
 // TestRolloutBackInterrupted kills it before containerd is restarted.
 func TestRolloutBackInterrupted(t *testing.T) {
-	n := newNode(t, "version = 2\n"+handlerOf2)
+	n := newNode(t, "version = 2\n"+installedOf2)
 	n.write("host/bin/brig", "the program")
 	if _, err := n.install("kill -9 $PPID", "REMOVE=true"); err == nil {
 		t.Fatal("it was not killed")

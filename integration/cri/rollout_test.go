@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	brig   = "/usr/local/bin/brig"
-	config = "/etc/containerd/config.toml"
+	brig      = "/usr/local/bin/brig"
+	config    = "/etc/containerd/config.toml"
+	installed = "/opt/brig/bin/brig" // by the DaemonSet
 )
 
 // What is rolled out is brig, whatever the runtime under test.
@@ -24,7 +25,7 @@ var rollout = group{"rollout", ofBrig([]scenario{
 		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
 		k.check(err)
 		k.equal(p.sleeper().exec("echo", "up"), "up")
-		after, err := os.ReadFile(brig)
+		after, err := os.ReadFile(installed)
 		k.check(err)
 		k.equal(len(after), len(before)+1)
 	}},
@@ -64,28 +65,45 @@ var rollout = group{"rollout", ofBrig([]scenario{
 		k.removePods()
 	}},
 	{"the DaemonSet comes once more and changes nothing", func(k *kubelet) {
+		program := k.withoutBrig()
+		k.eventually("it is done", k.installer(handler, program).done)
+		ready(k.T, k.runtime)
 		before, err := os.ReadFile(config)
 		k.check(err)
-		file, err := os.Stat(brig)
+		file, err := os.Stat(installed)
 		k.check(err)
 		daemon := containerd(k)
-		program, err := os.ReadFile(brig)
-		k.check(err)
 		k.eventually("it is done", k.installer(handler, program).done)
 		after, err := os.ReadFile(config)
 		k.check(err)
 		k.equal(string(after), string(before))
-		if now, err := os.Stat(brig); err != nil || !os.SameFile(file, now) {
+		if now, err := os.Stat(installed); err != nil || !os.SameFile(file, now) {
 			k.Errorf("brig was installed anew, %v", err)
 		}
 		k.equal(containerd(k), daemon)
 	}},
-	{"the DaemonSet takes brig away when its last pod is gone", func(k *kubelet) {
-		program := k.withoutBrig()
-		defer putBinary(k, program) // it is the runtime that what is left is looked for with
+	{"the DaemonSet comes to a handler of the documentation, which stays", func(k *kubelet) {
 		before, err := os.ReadFile(config)
 		k.check(err)
-		k.check(os.Remove(brig))
+		program, err := os.ReadFile(brig)
+		k.check(err)
+		k.Cleanup(func() { os.RemoveAll("/opt/brig") })
+		daemon := containerd(k)
+		for _, env := range [][]*runtime.KeyValue{nil, {{Key: "REMOVE", Value: []byte("true")}}} {
+			k.eventually("it is done", k.installer(handler, program, env...).done)
+			after, err := os.ReadFile(config)
+			k.check(err)
+			k.equal(string(after), string(before))
+			k.equal(containerd(k), daemon)
+			if _, err := os.Stat(installed); !os.IsNotExist(err) {
+				k.Errorf("brig was installed, %v", err)
+			}
+		}
+	}},
+	{"the DaemonSet takes brig away when its last pod is gone", func(k *kubelet) {
+		program := k.withoutBrig()
+		before, err := os.ReadFile(config)
+		k.check(err)
 		k.eventually("brig is there", k.installer("runc", program).done)
 		ready(k.T, k.runtime)
 		p, err := k.tryPod("brig", func(c *runtime.PodSandboxConfig) { c.Linux.CgroupParent = "box.slice" })
@@ -95,10 +113,13 @@ var rollout = group{"rollout", ofBrig([]scenario{
 		k.equal(remover.status().State, runtime.ContainerState_CONTAINER_RUNNING)
 		k.removePod(p.id)
 		k.eventually("brig is gone", func() bool {
-			_, err := os.Stat(brig)
+			_, err := os.Stat(installed)
 			return os.IsNotExist(err)
 		})
 		k.eventually("it is done", remover.done)
+		if _, err := os.Stat("/opt/brig"); !os.IsNotExist(err) {
+			k.Errorf("its directory is left, %v", err)
+		}
 		after, err := os.ReadFile(config)
 		k.check(err)
 		k.equal(strings.TrimSpace(string(after)), strings.TrimSpace(string(before)))
@@ -158,13 +179,6 @@ func (c *container) done() bool {
 	return s.State == runtime.ContainerState_CONTAINER_EXITED
 }
 
-// putBinary puts a brig in the place of another, in one step.
-func putBinary(k *kubelet, program []byte) {
-	k.Helper()
-	k.check(os.WriteFile(brig+".old", program, 0o755))
-	k.check(os.Rename(brig+".old", brig))
-}
-
 // containerd is its process.
 func containerd(k *kubelet) string {
 	k.Helper()
@@ -174,7 +188,7 @@ func containerd(k *kubelet) string {
 }
 
 // withoutBrig takes the handler of the documentation out of containerd's config, and
-// puts it back at the end. It returns brig itself, which is put back too.
+// puts it back at the end, when what the DaemonSet installed goes. It returns brig itself.
 func (k *kubelet) withoutBrig() []byte {
 	k.Helper()
 	text, err := os.ReadFile(config)
@@ -189,7 +203,7 @@ func (k *kubelet) withoutBrig() []byte {
 	shell(k.T, "systemctl restart containerd; until_true ctr version")
 	ready(k.T, k.runtime)
 	k.Cleanup(func() {
-		putBinary(k, program)
+		k.check(os.RemoveAll("/opt/brig"))
 		k.check(os.WriteFile(config, text, 0o644))
 		shell(k.T, "systemctl restart containerd; until_true ctr version")
 		ready(k.T, k.runtime)
@@ -246,6 +260,7 @@ func (k *kubelet) installer(handler string, program []byte, env ...*runtime.KeyV
 			for _, m := range of.VolumeMounts {
 				for _, v := range spec.Volumes {
 					if v.Name == m.Name {
+						k.check(os.MkdirAll(v.HostPath.Path, 0o755)) // DirectoryOrCreate
 						c.Mounts = append(c.Mounts, &runtime.Mount{HostPath: v.HostPath.Path, ContainerPath: m.MountPath})
 					}
 				}
