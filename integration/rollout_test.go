@@ -62,13 +62,13 @@ case "$*" in
 	touch DIR/containers
 	head -n 1 DIR/containers
 	sed -i 1d DIR/containers ;;
-*" ctr plugins ls")
+*" ctr --address /run/containerd/containerd.sock plugins ls")
 	printf 'TYPE                  ID  PLATFORMS   STATUS\nio.containerd.grpc.v1 cri linux/amd64 '
 	if test -e DIR/strict && grep -q runtimes DIR/host/containerd/config.toml && ! grep -q runtimes.runc DIR/host/containerd/config.toml
 	then echo error; else echo ok; fi ;;
 *" systemctl show -p MainPID --value containerd") cat DIR/pid ;;
 *" /usr/bin/containerd config dump")
-	printf '[grpc]\n  address = "/run/containerd/containerd.sock"\n'
+	printf '[debug]\n  address = ""\n[grpc]\n  address = "/run/containerd/containerd.sock"\n'
 	cat DIR/imported DIR/host/containerd/config.toml 2>/dev/null || : ;;
 *" /usr/bin/containerd -c /etc/another.toml config dump") printf '[grpc]\n  address = "/run/containerd/containerd.sock"\n' ;;
 *" rmdir /opt/brig/bin /opt/brig") ;;
@@ -250,7 +250,9 @@ func TestRolloutRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, config, says string }{
 		"no containerd.service":           {"pid", "0", "", "no containerd.service runs"},
 		"no systemd":                      {"pid", "", "version = 2\n", "no containerd.service runs"},
-		"pods of another containerd":      {"proc/4710/cmdline", "shim\x00-address\x00/run/k3s/containerd/containerd.sock\x00", "version = 2\n", "is not what runs the pods"},
+		"pods of another containerd":      {"proc/4710/cmdline", "shim\x00-namespace\x00k8s.io\x00-address\x00/run/k3s/containerd/containerd.sock\x00", "version = 2\n", "is not what runs the pods"},
+		"pods of cri-dockerd":             {"proc/4710/cmdline", "shim\x00-namespace\x00moby\x00-address\x00/run/containerd/containerd.sock\x00", "version = 2\n", "is not what runs the pods"},
+		"pods of CRI-O":                   {"proc/4710/cmdline", "/usr/bin/conmon\x00-b\x00/run\x00", "version = 2\n", "is not what runs the pods"},
 		"a configuration of another name": {"proc/4711/cmdline", "/usr/bin/containerd\x00-c\x00/etc/another.toml\x00", "", "would not know the handler"},
 		"the same, and there is this one": {"proc/4711/cmdline", "/usr/bin/containerd\x00-c\x00/etc/another.toml\x00", "version = 2\n", "would not know the handler"},
 		"one that cannot be read":         {"proc/4711/cmdline", "/usr/bin/containerd\x00--fails\x00", "version = 2\n", "does not read its configuration"},
@@ -408,7 +410,7 @@ func TestRolloutBack(t *testing.T) {
 				t.Errorf("it says %s", out)
 			}
 			const list = "/opt/brig/bin/brig --root /run/containerd/runc/k8s.io list -q\n"
-			want := strings.Repeat(list, 3) + "systemctl restart containerd\nctr plugins ls\n" + list + "rmdir /opt/brig/bin /opt/brig\n"
+			want := strings.Repeat(list, 3) + "systemctl restart containerd\nctr --address /run/containerd/containerd.sock plugins ls\n" + list + "rmdir /opt/brig/bin /opt/brig\n"
 			if got := n.calls(); got != want {
 				t.Errorf("it called\n%s", got)
 			}
@@ -424,6 +426,72 @@ func TestRolloutBack(t *testing.T) {
 			n.leaves(1, true)
 		})
 	}
+}
+
+// TestRolloutMigrated installed it before containerd's own migration, which writes other
+// quotes; or somebody moved its tables to a file that is imported.
+func TestRolloutMigrated(t *testing.T) {
+	migrated := strings.ReplaceAll(installedOf2, `"`, "'")
+	for name, c := range map[string]struct{ config, imported string }{
+		"other quotes":  {"version = 3\n" + migrated, ""},
+		"another file":  {"version = 2\n", installedOf2},
+		"other spacing": {"version = 2\n" + strings.ReplaceAll(installedOf2, " = ", "="), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, c.config)
+			n.write("imported", c.imported)
+			n.write("host/bin/brig", "an older one")
+			if out, err := n.install("exit 1"); err != nil || n.read("host/bin/brig") != "the program" {
+				t.Errorf("%v: %s", err, out)
+			}
+			n.leaves(0, true)
+			if got := n.read("host/containerd/config.toml"); got != c.config {
+				t.Errorf("the configuration is\n%s", got)
+			}
+			out, err := n.install("exit 0", "REMOVE=true")
+			if c.imported != "" {
+				if err == nil || !strings.Contains(out, "from another file than config.toml") || n.read("host/bin/brig") == "" {
+					t.Errorf("%v: %s", err, out)
+				}
+				return
+			}
+			if err != nil || n.read("host/bin/brig") != "" || strings.Contains(n.read("host/containerd/config.toml"), "brig") {
+				t.Errorf("%v: %s\n%s", err, out, n.read("host/containerd/config.toml"))
+			}
+			n.leaves(1, true)
+		})
+	}
+}
+
+// TestRolloutStale was killed before a change: the older configuration that it put aside
+// is not what the next runs go back to.
+func TestRolloutStale(t *testing.T) {
+	for _, env := range []string{"REMOVE=false", "REMOVE=true"} {
+		n := newNode(t, "version = 2\n"+installedOf2)
+		n.write("host/bin/brig", "the program")
+		n.write("host/containerd/config.toml.before-brig", "version = 2\nlong = \"ago\"\n")
+		n.write("host/containerd/config.toml.new", "half")
+		if out, err := n.install("exit 0", env); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		n.leaves(strings.Count(env, "true"), true)
+		if got := n.read("host/containerd/config.toml"); strings.Contains(got, "ago") {
+			t.Errorf("the configuration is\n%s", got)
+		}
+	}
+}
+
+// TestRolloutGoesBackTwice has put the older configuration back when it is killed, and
+// containerd does not start with that either: it fails no more than once.
+func TestRolloutGoesBackTwice(t *testing.T) {
+	n := newNode(t, "version = 2\n"+installedOf2)
+	n.write("host/bin/brig", "the program")
+	n.write("host/containerd/config.toml.brig-restart", "")
+	out, err := n.install("exit 1")
+	if err != nil || !strings.Contains(out, "does not start with the handler") {
+		t.Errorf("%v: %s", err, out)
+	}
+	n.leaves(2, false)
 }
 
 // TestRolloutBackRefusals are nodes where brig stays.

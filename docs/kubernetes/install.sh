@@ -3,12 +3,14 @@
 # handler into the configuration of containerd, which is restarted only if that has changed.
 # With REMOVE=true it waits until no container needs brig, and takes both away again. A
 # handler brig that somebody else wrote down stays as it is.
-# Containers that run go on. Wherever this is interrupted, the next run goes on from there.
+# Containers that run go on. Wherever this is interrupted, the next run goes on from there,
+# if containerd is there to start it: see settle.
 set -eu
 program=/opt/brig/bin/brig # which is of the DaemonSet alone
 config=/host/containerd/config.toml
 before=$config.before-brig   # while containerd has not started with the change
 pending=$config.brig-restart # containerd has not been restarted since
+ours="^[^#]*BinaryName *= *[\"']$program[\"']"
 # What is written if there is no configuration, and goes with brig.
 made='# made for brig
 version = 2'
@@ -24,13 +26,19 @@ on_node() { nsenter --target 1 --mount -- "$@"; }
 # now, with the files that it imports.
 dump() { { cat "/proc/$pid/cmdline" && printf 'config\0dump\0'; } | xargs -0 nsenter --target 1 --mount --; }
 
-# find_containerd sets pid, and fails unless it is the containerd that this pod is of: its
+# shim FLAG prints what the shim of this container was given by it.
+shim() { tr '\0' '\n' <"/proc/$PPID/cmdline" | sed -n "/^$1\$/{n;p;}"; }
+
+# find_containerd sets pid and address, and fails unless it is the containerd that this pod is of: its
 # shim knows the address.
 find_containerd() {
 	pid=$(on_node systemctl show -p MainPID --value containerd) || pid=0
 	[ "${pid:-0}" != 0 ] || fail "no containerd.service runs on this node, which stays as it is: its containerd has other means to get a handler"
-	address=$(tr '\0' '\n' <"/proc/$PPID/cmdline" | sed -n '/^-address$/{n;p;}')
-	dump | grep "^ *address = [\"']$address[\"']" >/dev/null && return
+	address=$(shim -address)
+	# cri-dockerd's pods have the same containerd, and another namespace; CRI-O's no shim.
+	if [ -n "$address" ] && [ "$(shim -namespace)" = k8s.io ] && dump | grep "^ *address = [\"']$address[\"']" >/dev/null; then
+		return
+	fi
 	# Interrupted after a change that containerd could not have read.
 	[ ! -e "$pending" ] || [ ! -e "$before" ] || put_back
 	fail "containerd.service is not what runs the pods of this node, or does not read its configuration; the node stays as it is"
@@ -51,8 +59,10 @@ put_binary() {
 # A key may be in quotes, and a table in a comment is none.
 knows_handler() { dump | grep '^[[:space:]]*\[.*containerd\.runtimes\.["'\'']\{0,1\}brig["'\'']\{0,1\}\]' >/dev/null; }
 
-# has_handler says whether the configuration has that of the DaemonSet.
-has_handler() { grep -qs "^[^#]*BinaryName = \"$program\"" "$config"; }
+# has_handler says whether the configuration has that of the DaemonSet, and uses_handler
+# whether containerd would have it, from wherever. Quotes change when a file is migrated.
+has_handler() { grep -qs "$ours" "$config"; }
+uses_handler() { dump | grep "$ours" >/dev/null; }
 
 # containerd 1 forgets the runc that it has by itself, and its CRI does not start without
 # it, once a file names a runtime: the first one brings runc with it.
@@ -85,7 +95,7 @@ without_handler() {
 		brig { if (/^[ \t]*#/ || held != "" && /^$/) held = held $0 "\n"; else held = ""; next }
 		/^$/ { empty = empty "\n"; next }
 		{ printf "%s%s\n", empty, $0; empty = "" }
-		END { printf "%s", empty held }' "$config" "$config"
+		END { printf "%s", empty held }' "$config" "$config" | cat # which sees a full disk
 }
 
 # change COMMAND: the configuration becomes what the command prints, and stays as
@@ -112,14 +122,15 @@ put_back() {
 # node would be lost to the cluster. A node without ctr is not asked.
 restart() {
 	on_node systemctl restart containerd || return
-	! on_node ctr plugins ls 2>/dev/null | grep -q '^io\.containerd\.grpc\.v1 *cri .*error'
+	! on_node ctr --address "$address" plugins ls 2>/dev/null | grep -q '^io\.containerd\.grpc\.v1 *cri .*error'
 }
 
-# settle restarts containerd if it has not been since a change.
+# settle restarts containerd if it has not been since a change. Killed between a restart
+# that failed and put_back, it leaves a node that needs somebody to put back $before.
 settle() {
 	[ -e "$pending" ] || return 0
 	if ! restart; then
-		put_back
+		[ ! -e "$before" ] || put_back
 		on_node systemctl restart containerd || :
 		rm -f "$pending"
 		# To fail would be to be started again, and containerd with it.
@@ -131,7 +142,7 @@ settle() {
 
 # undo is for a change that containerd would not see: it has not been restarted yet.
 undo() {
-	[ ! -e "$before" ] || put_back
+	[ ! -e "$pending" ] || [ ! -e "$before" ] || put_back
 	rm -f "$pending"
 	[ "$had" = yes ] || rm -f /host/bin/brig
 	fail "containerd, as this node starts it, would not know the handler: its configuration is another file, or imports one that takes the place of it"
@@ -140,7 +151,7 @@ undo() {
 install() {
 	[ ! -L "$config" ] || fail "containerd's config.toml is a symbolic link, and would be none afterwards: the node stays as it is"
 	find_containerd
-	if ! has_handler && knows_handler; then
+	if ! has_handler && knows_handler && ! uses_handler; then
 		echo 'brig: this node has a handler brig already, which stays as it is'
 		return
 	fi
@@ -156,8 +167,13 @@ install() {
 	had=no
 	[ ! -e /host/bin/brig ] || had=yes
 	put_binary
-	[ -e "$config" ] || echo "$made" >"$config"
-	has_handler || change with_handler
+	if ! has_handler && ! uses_handler; then
+		if [ ! -e "$config" ]; then
+			echo "$made" >"$config.new"
+			mv "$config.new" "$config"
+		fi
+		change with_handler
+	fi
 	knows_handler || undo
 	settle 'the handler'
 }
@@ -175,7 +191,7 @@ wait_for_containers() {
 }
 
 remove() {
-	if has_handler; then
+	if [ -e /host/bin/brig ] || [ -e "$pending" ] || has_handler; then
 		find_containerd
 		! dump | grep '^[[:space:]]*default_runtime_name *= *["'\'']brig["'\'']' >/dev/null ||
 			fail "default_runtime_name in containerd's config.toml is brig: without the handler no pod would start"
@@ -186,11 +202,16 @@ remove() {
 	fi
 	settle 'the handler gone'
 	wait_for_containers # of pods that came meanwhile
+	[ ! -e /host/bin/brig ] || ! uses_handler ||
+		fail "containerd has the handler from another file than config.toml: take it out there"
 	forget
 	rm -f /host/bin/brig /host/bin/.brig.new
 	on_node rmdir "${program%/*}" "${program%/*/*}" || : # a volume of this container
 }
 
+# Of a run that was interrupted before its change.
+rm -f "$config.new"
+[ -e "$pending" ] || rm -f "$before"
 if [ "${REMOVE:-false}" = true ]; then
 	remove
 else
