@@ -216,12 +216,21 @@ func TestClientsFindTheSameInRunc(t *testing.T) {
 // TestClientsWordsAreWritten: the page of errors says what each client looks for.
 func TestClientsWordsAreWritten(t *testing.T) {
 	page := reads(t, "../../docs/errors.md")
+	rows := 0
 	for _, m := range matched {
+		if m.code != 0 {
+			rows++
+		}
 		where, what, _ := strings.Cut(m.client, ": ")
 		row := "| " + what + " | " + where + " | `" + strings.ReplaceAll(m.pattern, "|", `\|`) + "` |\n"
 		if m.code != 0 && !strings.Contains(page, row) {
 			t.Errorf("docs/errors.md does not say\n%s", row)
 		}
+	}
+	_, table, _ := strings.Cut(page, "| when | who looks | for |\n| --- | --- | --- |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	if got := strings.Count(table+"\n", "\n"); got != rows {
+		t.Errorf("docs/errors.md has %d rows for %d", got, rows)
 	}
 }
 
