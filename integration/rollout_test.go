@@ -433,9 +433,10 @@ func TestRolloutBack(t *testing.T) {
 func TestRolloutMigrated(t *testing.T) {
 	migrated := strings.ReplaceAll(installedOf2, `"`, "'")
 	for name, c := range map[string]struct{ config, imported string }{
-		"other quotes":  {"version = 3\n" + migrated, ""},
-		"another file":  {"version = 2\n", installedOf2},
-		"other spacing": {"version = 2\n" + strings.ReplaceAll(installedOf2, " = ", "="), ""},
+		"other quotes":             {"version = 3\n" + migrated, ""},
+		"another file":             {"version = 2\n", installedOf2},
+		"another file, no version": {"imports = [\"x\"]\n", installedOf2},
+		"other spacing":            {"version = 2\n" + strings.ReplaceAll(installedOf2, " = ", "="), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNode(t, c.config)
@@ -460,6 +461,24 @@ func TestRolloutMigrated(t *testing.T) {
 			}
 			n.leaves(1, true)
 		})
+	}
+}
+
+// TestRolloutLinked has its configuration made a link after brig came: it stays one.
+func TestRolloutLinked(t *testing.T) {
+	n := newNode(t, "")
+	n.write("elsewhere", "version = 2\n"+installedOf2)
+	n.write("host/bin/brig", "the program")
+	link := n.dir + "/host/containerd/config.toml"
+	must(t, os.Symlink(n.dir+"/elsewhere", link))
+	for _, env := range []string{"REMOVE=false", "REMOVE=true"} {
+		if out, err := n.install("exit 0", env); err == nil || !strings.Contains(out, "is a symbolic link") {
+			t.Errorf("%s: %v: %s", env, err, out)
+		}
+		n.leaves(0, false)
+		if _, err := os.Readlink(link); err != nil || n.read("host/bin/brig") == "" {
+			t.Errorf("%s: brig is gone, or the link: %v", env, err)
+		}
 	}
 }
 

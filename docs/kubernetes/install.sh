@@ -29,9 +29,10 @@ dump() { { cat "/proc/$pid/cmdline" && printf 'config\0dump\0'; } | xargs -0 nse
 # shim FLAG prints what the shim of this container was given by it.
 shim() { tr '\0' '\n' <"/proc/$PPID/cmdline" | sed -n "/^$1\$/{n;p;}"; }
 
-# find_containerd sets pid and address, and fails unless it is the containerd that this pod is of: its
-# shim knows the address.
+# find_containerd sets pid and address, and fails unless it is the containerd that this
+# pod is of: its shim knows the address.
 find_containerd() {
+	[ ! -L "$config" ] || fail "containerd's config.toml is a symbolic link, and would be none afterwards: the node stays as it is"
 	pid=$(on_node systemctl show -p MainPID --value containerd) || pid=0
 	[ "${pid:-0}" != 0 ] || fail "no containerd.service runs on this node, which stays as it is: its containerd has other means to get a handler"
 	address=$(shim -address)
@@ -148,26 +149,34 @@ undo() {
 	fail "containerd, as this node starts it, would not know the handler: its configuration is another file, or imports one that takes the place of it"
 }
 
-install() {
-	[ ! -L "$config" ] || fail "containerd's config.toml is a symbolic link, and would be none afterwards: the node stays as it is"
-	find_containerd
-	if ! has_handler && knows_handler && ! uses_handler; then
-		echo 'brig: this node has a handler brig already, which stays as it is'
-		return
-	fi
+# choose_plugin sets the version of the configuration, and what it calls the plugin: a
+# version 3, containerd 2's own, has another name for it, and in a file without a version
+# containerd would not find the table.
+choose_plugin() {
 	version=2
 	[ ! -e "$config" ] || version=$(sed -n '/^[[:space:]]*\[/q; s/^[[:space:]]*version *= *\([0-9]*\).*/\1/p' "$config")
-	# A version 3 of the file, containerd 2's own, has another name for the plugin; in a
-	# file without a version containerd would not find the table.
 	case $version in
 	2) plugin=io.containerd.grpc.v1.cri ;;
 	3) plugin=io.containerd.cri.v1.runtime ;;
 	*) fail "containerd's config.toml has no line \"version = 2\" or 3, and the handler needs one" ;;
 	esac
+}
+
+install() {
+	find_containerd
+	new=no
+	if ! has_handler && ! uses_handler; then
+		if knows_handler; then
+			echo 'brig: this node has a handler brig already, which stays as it is'
+			return
+		fi
+		new=yes
+		choose_plugin
+	fi
 	had=no
 	[ ! -e /host/bin/brig ] || had=yes
 	put_binary
-	if ! has_handler && ! uses_handler; then
+	if [ $new = yes ]; then
 		if [ ! -e "$config" ]; then
 			echo "$made" >"$config.new"
 			mv "$config.new" "$config"
