@@ -143,7 +143,7 @@ func pack(t *testing.T, name, client, only string) {
 	var b strings.Builder
 	b.WriteString(vm.Prologue)
 	b.WriteString("install -m 755 brig /usr/local/bin/brig\nbrig --version >out/brig\n")
-	fmt.Fprintf(&b, "export SUITE_TIMEOUT=%s SHOW='--- '\n", limit)
+	fmt.Fprintf(&b, "export SUITE_TIMEOUT=%s SHOW='--- \\|FAILED: \\|^ *Error: '\n", limit)
 	pattern := strings.TrimSuffix("^TestScenarios$/"+only, "/")
 	for _, runtime := range runtimes {
 		fmt.Fprintf(&b, "export BRIG_CLIENT=%s RUNTIME=$(command -v %s)\n", client, runtime)

@@ -90,9 +90,16 @@ called() { grep -Eq -e "$1" /var/tmp/witness/calls || fail "no call $1: $(cat /v
 not_called() { ! grep -Eq -e "$1" /var/tmp/witness/calls || fail "a call $1: $(cat /var/tmp/witness/calls)"; }
 
 # on_terminal COMMAND…: with a terminal of its own, 31 lines of 97, whose output is
-# printed.
+# printed. Nobody types: script types ^D where its input ends, and if podman has not
+# read that when the program ends, what the program said is lost, with any runtime.
 on_terminal() {
-	script -qefc "stty rows 31 cols 97; exec $(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'
+	script -qefc "stty rows 31 cols 97; exec $(printf '%q ' "$@")" /dev/null 0<>"$(nobody)" | tr -d '\r'
+}
+
+# nobody is a file to be opened for reading and writing, an input that never ends.
+nobody() {
+	[ -p /tmp/nobody ] || mkfifo /tmp/nobody
+	echo /tmp/nobody
 }
 
 # dialogue is a program for whoever sits at a terminal, which typing does.
