@@ -21,7 +21,8 @@ type row struct {
 	client, machine, version, kernel string
 	commit                           string // of brig, its first digits; + behind them where more was changed
 	all, passed, other               int
-	more                             []string // passed with brig and not with crun, with what that said
+	more                             []string // passed with brig and failed with crun, with what that said
+	notAsked                         []string // passed with brig and skipped with crun, with the reason
 	failed                           []string // with both, with the reason
 	skipped                          []string // with brig, with the reason
 }
@@ -32,7 +33,11 @@ func (r *row) add(name string, brig, crun vm.Result, why string) {
 	switch brig.Action {
 	case "pass":
 		r.passed++
-		if crun.Action != "pass" {
+		switch crun.Action {
+		case "pass":
+		case "skip":
+			r.notAsked = append(r.notAsked, strings.ReplaceAll(name, "_", " ")+": "+words(crun))
+		default:
 			r.more = append(r.more, strings.ReplaceAll(name, "_", " ")+": "+words(crun))
 		}
 	case "skip":
@@ -74,9 +79,10 @@ func (t *table) put(r row) {
 
 // The headings of the lists.
 const (
-	skipTitle = "## Skipped"
-	failTitle = "## Fails with both"
-	moreTitle = "## Passes with brig and not with crun"
+	skipTitle     = "## Skipped"
+	failTitle     = "## Fails with both"
+	moreTitle     = "## Passes with brig and fails with crun"
+	notAskedTitle = "## Passes with brig and was not asked of crun"
 )
 
 func (t *table) String() string {
@@ -99,6 +105,7 @@ CLIENT or KERNEL it writes the rows of those.
 	section(&b, failTitle, t.rows, func(r row) []string { return r.failed })
 	section(&b, skipTitle, t.rows, func(r row) []string { return r.skipped })
 	section(&b, moreTitle, t.rows, func(r row) []string { return r.more })
+	section(&b, notAskedTitle, t.rows, func(r row) []string { return r.notAsked })
 	return b.String()
 }
 
@@ -124,6 +131,8 @@ func parse(page string) *table {
 				t.rows[i].failed = append(r.failed, name)
 			case ok && heading == skipTitle:
 				t.rows[i].skipped = append(r.skipped, name)
+			case ok && heading == notAskedTitle:
+				t.rows[i].notAsked = append(r.notAsked, name)
 			case ok:
 				t.rows[i].more = append(r.more, name)
 			}
@@ -158,7 +167,8 @@ func TestTable(t *testing.T) {
 	for _, want := range []string{
 		"| podman | podman 5 | trixie | 6.12 | 0123456 | 5 | 3 | 1 |\n",
 		failTitle + "\n\n- podman, trixie: run/d: the kernel has none\n",
-		moreTitle + "\n\n- podman, trixie: run/c: no such file\n- podman, trixie: run/f: crun has none\n",
+		moreTitle + "\n\n- podman, trixie: run/c: no such file\n",
+		notAskedTitle + "\n\n- podman, trixie: run/f: crun has none\n",
 		skipTitle + "\n\n- podman, trixie: run/e: too old\n",
 	} {
 		if !strings.Contains(page, want) {
