@@ -99,20 +99,20 @@ man: manual ## write the man pages to share/man
 completions: manual ## write the completions for bash, zsh and fish to share/
 
 # The table of commands is brig's own, so the program that writes it is made of brig:
-# for this machine, whatever GOARCH is.
-manual: export GOARCH := $(HOSTARCH)
+# for this machine, whatever GOARCH is, also on the command line.
+manual: override export GOARCH := $(HOSTARCH)
 manual:
 	@$(MAKE) --no-print-directory generate GOARCH=$(HOSTARCH)
 	@rm -rf share
 	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) CGO_ENABLED=0 $(GO) run -trimpath -buildvcs=false -tags $(TAGS),manual -ldflags '$(LDFLAGS)' . share
 
 install: build manual ## install brig, its man pages and completions to DESTDIR and PREFIX (/usr/local)
-	install -D -m 0755 brig $(DESTDIR)$(PREFIX)/bin/brig
-	cd share && find * -type f -exec install -D -m 0644 {} $(abspath $(DESTDIR)$(PREFIX))/share/{} \;
+	install -D -m 0755 brig '$(DESTDIR)$(PREFIX)/bin/brig'
+	to="$$(realpath -m -- '$(DESTDIR)$(PREFIX)')" && cd share && find * -type f -exec install -D -m 0644 {} "$$to/share/{}" \;
 
 uninstall: manual ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/brig
-	cd share && find * -type f -exec rm -f $(abspath $(DESTDIR)$(PREFIX))/share/{} \;
+	rm -f '$(DESTDIR)$(PREFIX)/bin/brig'
+	to="$$(realpath -m -- '$(DESTDIR)$(PREFIX)')" && cd share && find * -type f -exec rm -f "$$to/share/{}" \;
 
 clean: ## remove everything that was built
 	rm -rf brig brig.linked bin share tests/out nsenter/stage_gen_*.go nsenter/stage/*.elf nsenter/stage/*.o \

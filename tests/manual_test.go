@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -279,7 +280,7 @@ func TestZshCompletion(t *testing.T) {
 func TestInstall(t *testing.T) {
 	needShell(t, "make")
 	// A tree of its own: other tests use the program that make would link anew.
-	tree, dest := t.TempDir(), t.TempDir()
+	tree, dest := t.TempDir(), t.TempDir()+"/a place"
 	must(t, os.CopyFS(tree+"/share", os.DirFS(writtenManual(t))))
 	for _, name := range []string{"Makefile", "brig"} {
 		text, err := os.ReadFile(filepath.Join("..", name))
@@ -317,6 +318,39 @@ func TestInstall(t *testing.T) {
 	}
 	if _, err := os.Stat(other); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestManualOfAnotherMachine asks for the manual of a brig that is built for another
+// processor: the program that writes it runs here.
+func TestManualOfAnotherMachine(t *testing.T) {
+	needShell(t, "make")
+	tree := t.TempDir()
+	text, err := os.ReadFile("../Makefile")
+	must(t, err)
+	must(t, os.WriteFile(tree+"/Makefile", text, 0o600))
+	// What make calls says which processor it was called for.
+	for name, script := range map[string]string{
+		"tests/deps.sh":          "",
+		"nsenter/stage/embed.sh": "echo \"stage $1\" >>asked",
+		"seccomp/build.sh":       "echo \"seccomp $GOARCH\" >>asked",
+		"go":                     "if [ \"$1\" = env ]; then exec go \"$@\"; fi; echo \"go $1 $GOARCH\" >>asked",
+	} {
+		must(t, os.MkdirAll(filepath.Dir(filepath.Join(tree, name)), 0o755))
+		must(t, os.WriteFile(filepath.Join(tree, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
+	}
+	other := "arm64"
+	if runtime.GOARCH == other {
+		other = "amd64"
+	}
+	if out, err := exec.Command("make", "-C", tree, "manual", "GOARCH="+other, "GO="+tree+"/go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	asked, err := os.ReadFile(tree + "/asked")
+	must(t, err)
+	here := runtime.GOARCH
+	if want := "stage " + here + "\nseccomp " + here + "\ngo run " + here + "\n"; string(asked) != want {
+		t.Errorf("make manual GOARCH=%s asked for\n%s and not for\n%s", other, asked, want)
 	}
 }
 
