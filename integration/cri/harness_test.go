@@ -195,12 +195,22 @@ func (k *kubelet) removePods() {
 
 func (k *kubelet) removePod(id string) {
 	ctx := context.Background()
-	if _, err := k.runtime.StopPodSandbox(ctx, &runtime.StopPodSandboxRequest{PodSandboxId: id}); err != nil {
+	if err := k.stopPod(ctx, id); err != nil {
 		k.Error(err)
 	}
 	if _, err := k.runtime.RemovePodSandbox(ctx, &runtime.RemovePodSandboxRequest{PodSandboxId: id}); err != nil {
 		k.Error(err)
 	}
+}
+
+// stopPod asks once more where containerd 2 signals a container that ends just then, whose
+// shim is gone (containerd's issue 12389): a kubelet asks until it is done.
+func (k *kubelet) stopPod(ctx context.Context, id string) error {
+	_, err := k.runtime.StopPodSandbox(ctx, &runtime.StopPodSandboxRequest{PodSandboxId: id})
+	if err != nil && strings.Contains(err.Error(), "failed to kill container") && strings.HasSuffix(err.Error(), "ttrpc: closed") {
+		_, err = k.runtime.StopPodSandbox(ctx, &runtime.StopPodSandboxRequest{PodSandboxId: id})
+	}
+	return err
 }
 
 // container is one in a pod.
